@@ -1,1 +1,44 @@
-//! Placeholder until this crate lands.
+//! The log: signed, sealed, append-only statements and everything that proves them.
+//!
+//! Start here: [`Fact`] is what a domain reads; [`LaneWriter`] makes a node's own log and
+//! [`LaneMirror`] verifies a partner's; both speak in [`Batch`]es, which are entries plus the
+//! [`SignedCheckpoint`] after them. [`Charter`] says who may sign and who may read; [`EpochRing`]
+//! opens what is sealed; [`Store`] is the port to disk and [`fsck`] re-verifies what is on it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `ids` | realm, precedence, audience, log and entry ids, kinds |
+//! | `entry` | header, body, [`Verified`], [`Fact`], leaf hash |
+//! | `merkle` | RFC 9162 tree: frontier, proofs |
+//! | `note`, `checkpoint` | C2SP signed notes, checkpoints, cosignatures, range receipts |
+//! | `batch` | the wire and disk form of entries plus checkpoint, sparse projection |
+//! | `seal`, `storage` | epoch keys and HPKE wraps; the storage key |
+//! | `writer`, `mirror` | the two ends of a lane |
+//! | `charter` | the agreement, its root signatures and rosters |
+//! | `contents` | the `log.*` kinds: pulse, epoch, complaint, ... |
+//! | `store`, `high_water`, `fsck` | the disk port, the rollback guard, the verifier |
+//!
+//! **Architecture Invariant:** no I/O, no clock, no randomness: time and generators are arguments.
+//! **Architecture Invariant:** only this crate can make a [`Verified`] value.
+//! **Architecture Invariant:** the realm is in every signed or sealed byte string, so nothing made in
+//! an exercise verifies or opens in the operational realm.
+
+mod base64;
+mod codec;
+mod entry;
+mod error;
+mod ids;
+mod keys;
+mod merkle;
+mod seal;
+mod store;
+
+pub use entry::{Body, Entry, EntryHeader, Fact, Verified};
+pub use error::Error;
+pub use ids::{Audience, EntryId, ExerciseName, Incarnation, Kind, LogId, Precedence, Realm};
+pub use keys::{Hash, Signature, SigningKey, VerifyingKey};
+pub use merkle::{
+    Frontier, Nodes, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion,
+};
+pub use rand_core;
+pub use store::StoreError;

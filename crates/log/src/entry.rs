@@ -1,0 +1,261 @@
+//! One statement: header and body.
+//!
+//! Header, edition 1 (big-endian). The first part is the same for a whole log and is not repeated
+//! inside a batch; leaf hash and associated data always cover both parts.
+//!
+//! ```text
+//! log part    "WFE" 0x01 | realm: u8 length, text | partner 3 | number u16 | lane u8 | incarnation 16
+//! entry part  index u64 | logged i64 ns | charter edition u32 | epoch u32 (0: not sealed)
+//!             | audience: u8 count (1..=32), 3 bytes each, sorted
+//! ```
+//!
+//! Body before sealing, edition 1:
+//!
+//! ```text
+//! kind: u8 length (1..=48), text | edition u16 | content, to the end (at most 256 KiB)
+//! ```
+//!
+//! Leaf hash (RFC 9162 section 2.1.1): SHA-256(0x00 | log part | entry part | body as sealed).
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use base::{NodeId, Timestamp, limits};
+
+use crate::codec::{Put, Reader};
+use crate::keys::Hash;
+use crate::{Audience, EntryId, Error, Kind, LogId, Precedence, Realm};
+
+/// A plain, decoded statement as domains read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Which entry said it.
+    pub id: EntryId,
+    /// The entry's leaf hash: the last word in the order of facts.
+    pub leaf_hash: Hash,
+    /// When it holds: the logged time, or a sensor's own measurement time set by the fold layer.
+    pub at: Timestamp,
+    /// When its origin logged it (hybrid logical clock).
+    pub logged: Timestamp,
+    /// Who said it.
+    pub origin: NodeId,
+    /// Who may read it.
+    pub audience: Audience,
+    /// How urgent it is.
+    pub precedence: Precedence,
+    /// The charter edition its origin had.
+    pub charter_edition: u32,
+    /// What the content is.
+    pub kind: Kind,
+    /// The edition of that kind.
+    pub edition: u16,
+    /// The content, in the kind's own encoding.
+    pub content: Vec<u8>,
+}
+
+impl Fact {
+    /// The statement of a verified entry and its opened body, `at` its logged time.
+    pub fn new(entry: &Verified<Entry>, body: Body) -> Self {
+        let header = entry.header();
+        Self {
+            id: header.id,
+            leaf_hash: *entry.leaf_hash(),
+            at: header.logged,
+            logged: header.logged,
+            origin: header.id.log.node,
+            audience: header.audience,
+            precedence: header.id.log.lane,
+            charter_edition: header.charter_edition,
+            kind: body.kind,
+            edition: body.edition,
+            content: body.content,
+        }
+    }
+}
+
+/// A value whose signatures and hashes have been checked; only this crate can make one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value, its guarantee dropped.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What stands before a body, in the clear for everyone who gets the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryHeader {
+    /// Log and index.
+    pub id: EntryId,
+    /// Hybrid logical time, strictly increasing in a log.
+    pub logged: Timestamp,
+    /// The charter edition the origin had.
+    pub charter_edition: u32,
+    /// The epoch key the body is sealed under; 0 means the body is not sealed.
+    pub epoch: u32,
+    /// Who may read.
+    pub audience: Audience,
+}
+
+const MAGIC: &[u8; 4] = b"WFE\x01";
+
+impl EntryHeader {
+    /// The precedence, which is the log's lane.
+    pub const fn precedence(&self) -> Precedence {
+        self.id.log.lane
+    }
+
+    /// The bytes hashed and authenticated, both parts.
+    pub fn to_bytes(&self, realm: &Realm) -> Vec<u8> {
+        let mut bytes = log_part(realm, &self.id.log);
+        self.put_entry_part(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn put_entry_part(&self, out: &mut Vec<u8>) {
+        out.put_u64(self.id.index);
+        out.put_timestamp(self.logged);
+        out.put_u32(self.charter_edition);
+        out.put_u32(self.epoch);
+        out.put_audience(&self.audience);
+    }
+
+    pub(crate) fn read_entry_part(log: LogId, reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: EntryId { log, index: reader.u64("an entry index")? },
+            logged: reader.timestamp("a logged time")?,
+            charter_edition: reader.u32("a charter edition")?,
+            epoch: reader.u32("an epoch number")?,
+            audience: reader.audience()?,
+        })
+    }
+}
+
+/// The part of every header of a log that does not change.
+pub(crate) fn log_part(realm: &Realm, log: &LogId) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.put_realm(realm);
+    bytes.put_log(log);
+    bytes
+}
+
+/// The leaf hash over both header parts and the body as sealed.
+pub(crate) fn leaf_hash(log_part: &[u8], entry_part: &[u8], body: &[u8]) -> Hash {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(&[0]);
+    context.update(log_part);
+    context.update(entry_part);
+    context.update(body);
+    context.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+}
+
+/// What an entry says, before sealing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// What the content is.
+    pub kind: Kind,
+    /// The edition of that kind.
+    pub edition: u16,
+    /// The content, at most [`limits::ENTRY_CONTENT_BYTES_MAX`] bytes.
+    pub content: Vec<u8>,
+}
+
+/// Most bytes of an encoded body with its seal.
+pub(crate) const BODY_BYTES_MAX: usize =
+    1 + Kind::BYTES_MAX + 2 + limits::ENTRY_CONTENT_BYTES_MAX + crate::seal::TAG_BYTES;
+
+impl Body {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.put_short_text(self.kind.as_str());
+        out.put_u16(self.edition);
+        out.extend_from_slice(&self.content);
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new("a body", bytes);
+        let length = usize::from(reader.u8("a kind's length")?);
+        let name = reader.take(length, "a kind")?;
+        let kind = Kind::from_bytes(name)
+            .ok_or_else(|| reader.error("a kind", format!("`{}`", name.escape_ascii())))?;
+        let edition = reader.u16("an edition")?;
+        let content = &bytes[reader.at()..];
+        if content.len() > limits::ENTRY_CONTENT_BYTES_MAX {
+            return Err(Error::Limit {
+                what: "bytes of content",
+                max: limits::ENTRY_CONTENT_BYTES_MAX as u64,
+                got: content.len() as u64,
+            });
+        }
+        Ok(Self { kind, edition, content: content.to_vec() })
+    }
+}
+
+/// Header and body as sealed; the body is a slice of its batch, so taking an entry apart from a
+/// batch copies nothing.
+#[derive(Clone)]
+pub struct Entry {
+    header: EntryHeader,
+    leaf_hash: Hash,
+    batch: Arc<[u8]>,
+    body: Range<usize>,
+}
+
+impl Entry {
+    pub(crate) const fn new(
+        header: EntryHeader,
+        leaf_hash: Hash,
+        batch: Arc<[u8]>,
+        body: Range<usize>,
+    ) -> Self {
+        Self { header, leaf_hash, batch, body }
+    }
+
+    /// The header.
+    pub const fn header(&self) -> &EntryHeader {
+        &self.header
+    }
+
+    /// The log and index.
+    pub const fn id(&self) -> EntryId {
+        self.header.id
+    }
+
+    /// The hash that stands in the tree.
+    pub const fn leaf_hash(&self) -> &Hash {
+        &self.leaf_hash
+    }
+
+    /// The body as sealed.
+    pub fn sealed_body(&self) -> &[u8] {
+        &self.batch[self.body.clone()]
+    }
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.header == other.header && self.leaf_hash == other.leaf_hash
+    }
+}
+
+impl Eq for Entry {}
