@@ -1,1 +1,5 @@
-//! Placeholder until this crate lands.
+//! Simulation: the scenario physics that makes truth, and the cluster simulator with its faults.
+//!
+//! Start here: [`scenario`] (trajectories, sensors, scenario files).
+
+pub mod scenario;
