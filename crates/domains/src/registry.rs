@@ -128,12 +128,12 @@ macro_rules! registry {
 
         /// Every kind of statement the registered domains read.
         pub fn kinds() -> Vec<$crate::KindInfo> {
-            [$(<$word::Capability as $crate::Domain>::kinds()),*].concat()
+            Vec::<Vec<$crate::KindInfo>>::from([$(<$word::Capability as $crate::Domain>::kinds()),*]).concat()
         }
 
         /// Every collection the registered domains show.
         pub fn collections() -> Vec<$crate::Collection> {
-            [$(<$word::Capability as $crate::Domain>::collections()),*].concat()
+            Vec::<Vec<$crate::Collection>>::from([$(<$word::Capability as $crate::Domain>::collections()),*]).concat()
         }
 
         impl Pictures {

@@ -37,15 +37,15 @@ impl ViewName {
     pub fn reads(&self, audience: &Audience) -> bool {
         match self {
             Self::Own => true,
-            Self::Audience(members) => members.iter().all(|partner| audience.contains(partner)),
+            Self::Audience(members) => members.is_subset(audience),
         }
     }
 
     /// The audience to which effects of this view go: its own, or `me` alone for the own view.
     pub fn audience(&self, me: PartnerId) -> Audience {
         match self {
-            Self::Own => Audience::of(me),
-            Self::Audience(members) => members.clone(),
+            Self::Own => Audience::only(me),
+            Self::Audience(members) => *members,
         }
     }
 }
