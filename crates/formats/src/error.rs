@@ -1,5 +1,7 @@
 //! What can be wrong with bytes from outside, and how to mend it.
 
+use crate::asterix;
+
 /// A refused input. The text says what was expected, what came and where; [`Error::hint`] says what
 /// to do about it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -44,6 +46,67 @@ pub enum Error {
         /// How to mend it.
         hint: &'static str,
     },
+    /// A recording whose framing nothing recognises.
+    #[error(
+        "expected a recording as pcap, pcapng or ASTERIX data blocks, got one beginning with bytes \
+         {start:02x?}"
+    )]
+    Framing {
+        /// How it begins, filled up with zeros.
+        start: [u8; 4],
+    },
+    /// A capture file that contradicts itself or ends early.
+    #[error("expected {expected} at offset {offset}, got {got}")]
+    Capture {
+        /// What should be there.
+        expected: &'static str,
+        /// Bytes from the start of the recording.
+        offset: usize,
+        /// The number of bytes, or the number, that is there.
+        got: usize,
+    },
+    /// A captured frame of a link type that is not read.
+    #[error(
+        "expected a frame of Ethernet, Linux cooked or raw IP at offset {offset}, got link type {got}"
+    )]
+    LinkType {
+        /// Bytes from the start of the recording.
+        offset: usize,
+        /// The number of the link type.
+        got: u32,
+    },
+    /// A part of a datagram that was captured in parts.
+    #[error("expected a whole datagram at offset {offset}, got an IP fragment")]
+    Fragment {
+        /// Bytes from the start of the recording.
+        offset: usize,
+    },
+    /// Bytes after the last data block that are no block.
+    #[error("expected a data block header of 3 bytes at offset {offset}, got {left} bytes left")]
+    AsterixTail {
+        /// Bytes from the start of the recording.
+        offset: usize,
+        /// Bytes left in the datagram.
+        left: usize,
+    },
+    /// A data block whose length cannot be right.
+    #[error(
+        "expected a data block of category {category:03} with a length from 3 to {left} at offset \
+         {offset}, got length {length}"
+    )]
+    AsterixBlock {
+        /// Bytes from the start of the recording.
+        offset: usize,
+        /// Category as sent.
+        category: u8,
+        /// Length as sent.
+        length: usize,
+        /// Bytes left in the datagram.
+        left: usize,
+    },
+    /// A malformed record.
+    #[error("{0}")]
+    Asterix(asterix::Fault),
 }
 
 impl Error {
@@ -56,6 +119,20 @@ impl Error {
             Self::Fields { .. } => "give all fields of one kind and none of the other",
             Self::TooMany { .. } => "split the input into several smaller ones",
             Self::Line { hint, .. } => hint,
+            Self::Framing { .. } => {
+                "record the feed as pcap, or store its UDP payloads one after the other"
+            }
+            Self::Capture { .. } => {
+                "check that the capture is whole and its snap length not too small"
+            }
+            Self::LinkType { .. } => "capture on an Ethernet interface, or on `any`",
+            Self::Fragment { .. } => {
+                "capture where datagrams are whole, or let the radar send shorter ones"
+            }
+            Self::AsterixTail { .. } | Self::AsterixBlock { .. } => {
+                "check that the recording is whole and holds ASTERIX alone"
+            }
+            Self::Asterix(fault) => fault.hint(),
         }
     }
 

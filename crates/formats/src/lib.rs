@@ -1,6 +1,7 @@
 //! Outside formats: bytes to types and back.
 //!
-//! Start here: [`scenario`] (the JSON Lines scans that sensors, scenarios and trackers exchange).
+//! Start here: [`scenario`] (the JSON Lines scans that sensors, scenarios and trackers exchange) and
+//! [`asterix`] (what radars send).
 //! Every module offers types that can only hold valid values, a reader that says what it expected,
 //! what came, where and what mends it, and, where Watchfire writes the format, a writer.
 //!
@@ -8,6 +9,7 @@
 //! **Architecture Invariant:** nothing here knows an entry, a log or a domain; the shell translates.
 //! **Architecture Invariant:** a received count never sizes an allocation.
 
+pub mod asterix;
 mod error;
 pub mod scenario;
 
