@@ -1,0 +1,197 @@
+//! `cargo xtask bench`, `validate` and `soak`: a name, a program, and the machine it ran on.
+//!
+//! A measuring program prints, as the last line of its stdout, one JSON object with `results`
+//! and, where it has them, `peers`, `limits` and `goals`. This module adds `machine` and, for
+//! benchmarks, the machine's own limits measured in the same run.
+
+mod machine;
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use crate::command::{Flag, Given};
+use crate::demo;
+use crate::error::Error;
+use crate::process;
+use crate::tree;
+
+/// Flags of `bench`, `validate` and `soak`.
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag::switch("--json", "print one JSON object as the last line of stdout"),
+    Flag::switch("--list", "print the names and stop"),
+];
+
+/// Something that can be measured by name.
+struct Measure {
+    name: &'static str,
+    what: &'static str,
+    program: Program,
+}
+
+/// What measures it.
+enum Program {
+    /// Only the machine's limits.
+    LimitsAlone,
+    /// A program of the workspace, built with the release profile.
+    Binary { package: &'static str, binary: &'static str, words: &'static [&'static str] },
+}
+
+const BENCHES: &[Measure] = &[
+    Measure {
+        name: "machine",
+        what: "this machine's limits: TCP round trip on loopback, 4 KiB append with fdatasync",
+        program: Program::LimitsAlone,
+    },
+    Measure {
+        name: "line",
+        what: "an entry from append at one partner to folded at the other",
+        program: Program::Binary {
+            package: "watchfire",
+            binary: "watchfire",
+            words: &["bench", "line", "--json"],
+        },
+    },
+];
+
+const VALIDATIONS: &[Measure] = &[];
+
+const SOAKS: &[Measure] = &[];
+
+/// `cargo xtask bench NAME`
+pub(crate) fn run_bench(given: &Given) -> Result<ExitCode, Error> {
+    run("bench", BENCHES, true, given)
+}
+
+/// `cargo xtask validate NAME`
+pub(crate) fn run_validate(given: &Given) -> Result<ExitCode, Error> {
+    run("validate", VALIDATIONS, false, given)
+}
+
+/// `cargo xtask soak NAME`
+pub(crate) fn run_soak(given: &Given) -> Result<ExitCode, Error> {
+    run("soak", SOAKS, false, given)
+}
+
+fn run(
+    command: &str,
+    measures: &[Measure],
+    with_limits: bool,
+    given: &Given,
+) -> Result<ExitCode, Error> {
+    if given.has("--list") {
+        for measure in measures {
+            println!("{:<12} {}", measure.name, measure.what);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let measure = named(command, measures, given.positional.as_deref())?;
+    let root = tree::root();
+    let machine = machine::describe();
+    let limits = if with_limits { machine::limits(&root)? } else { Map::new() };
+    let measured = match measure.program {
+        Program::LimitsAlone => json!({}),
+        Program::Binary { package, binary, words } => {
+            let path = demo::build_program(&root, package, binary, &["--release"])?;
+            let mut program = process::program(&root, &path.to_string_lossy());
+            program.args(words).args(&given.passed_on);
+            eprintln!("$ {}", process::shown(&program));
+            last_object(measure.name, &process::run_for_stdout(program)?)?
+        }
+    };
+    let report = merge(machine, limits, measured);
+    if given.has("--json") {
+        println!("{report}");
+    } else {
+        println!("{report:#}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn named<'a>(
+    command: &str,
+    measures: &'a [Measure],
+    name: Option<&str>,
+) -> Result<&'a Measure, Error> {
+    measures.iter().find(|measure| Some(measure.name) == name).ok_or_else(|| {
+        let known: Vec<_> = measures.iter().map(|measure| measure.name).collect();
+        let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+        Error::Usage {
+            message: match name {
+                Some(name) => format!("expected a name that `{command}` knows, got `{name}`"),
+                None => format!("expected `cargo xtask {command} NAME`, got no name"),
+            },
+            hint: format!("the names are: {known}"),
+        }
+    })
+}
+
+/// The JSON object on the last line of a program's stdout.
+fn last_object(name: &str, stdout: &str) -> Result<Value, Error> {
+    let line = stdout.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    match serde_json::from_str(line) {
+        Ok(Value::Object(object)) => Ok(Value::Object(object)),
+        _ => Err(Error::Shape {
+            at: name.to_owned(),
+            expected: "one JSON object as the last line of stdout".to_owned(),
+            got: line.chars().take(80).collect(),
+            hint: "the program must print its talk to stderr".to_owned(),
+        }),
+    }
+}
+
+/// One report with every key that readers rely on.
+fn merge(machine: Value, limits: Map<String, Value>, measured: Value) -> Value {
+    let mut report = match measured {
+        Value::Object(report) => report,
+        other => Map::from_iter([("results".to_owned(), other)]),
+    };
+    report.insert("machine".to_owned(), machine);
+    for (key, empty) in
+        [("results", json!({})), ("peers", json!({})), ("limits", json!({})), ("goals", json!([]))]
+    {
+        report.entry(key).or_insert(empty);
+    }
+    if let Some(Value::Object(all)) = report.get_mut("limits") {
+        for (name, limit) in limits {
+            all.entry(name).or_insert(limit);
+        }
+    }
+    Value::Object(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_every_key() {
+        let limits = Map::from_iter([("tcp".to_owned(), json!(1)), ("disk".to_owned(), json!(2))]);
+        let measured = json!({"results": {"p50_us": 3}, "limits": {"tcp": 9}, "extra": true});
+        let got = merge(json!({"cores": 2}), limits, measured);
+        let expect = json!({
+            "machine": {"cores": 2}, "results": {"p50_us": 3}, "peers": {}, "goals": [],
+            "limits": {"tcp": 9, "disk": 2}, "extra": true,
+        });
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn only_the_last_line_is_read() {
+        let got = last_object("x", "talk\n{\"a\":1}\n{\"b\":2}\n\n").expect("an object");
+        assert_eq!(got, json!({"b": 2}));
+        let error = last_object("x", "{\"a\":1}\ntalk\n").expect_err("not an object");
+        assert_eq!(
+            error.to_string(),
+            "`x`: expected one JSON object as the last line of stdout, got talk"
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let error = named("bench", BENCHES, Some("moon")).err().expect("no such bench");
+        assert_eq!(error.to_string(), "expected a name that `bench` knows, got `moon`");
+        assert_eq!(error.hint(), Some("the names are: machine, line"));
+        assert!(named("soak", SOAKS, None).is_err());
+    }
+}

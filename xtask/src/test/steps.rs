@@ -1,0 +1,234 @@
+//! The steps in the order they run: what is quick and what others need comes first.
+//!
+//! The console is built before the Rust is compiled, because the program embeds it.
+
+use std::process::Command;
+
+use super::tools::{self, Tool};
+use super::{Context, Counts, Ended, Step};
+use crate::console;
+use crate::error::Error;
+use crate::licences;
+use crate::process;
+
+/// Every step.
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        what: "the Rust is formatted",
+        run: |context| call(cargo(context, &["fmt", "--all", "--check"])),
+    },
+    Step { name: "licences", what: "every package's licence and source", run: licences },
+    Step { name: "deny", what: "cargo-deny, where it is installed", run: deny },
+    Step {
+        name: "tools",
+        what: "install what only tests need",
+        run: |context| Ok(tools::prepare(context)),
+    },
+    Step {
+        name: "web-install",
+        what: "the console's packages",
+        run: |context| npm(context, &["ci"]),
+    },
+    Step {
+        name: "web-check",
+        what: "types of the console",
+        run: |context| npm(context, &["run", "check"]),
+    },
+    Step {
+        name: "web-unit",
+        what: "unit tests of the console",
+        run: |context| npm(context, &["run", "test"]),
+    },
+    Step {
+        name: "web-build",
+        what: "the console is built for embedding",
+        run: |context| npm(context, &["run", "build"]),
+    },
+    Step { name: "clippy", what: "lints of the Rust", run: clippy },
+    Step { name: "tests", what: "unit and integration tests of the Rust", run: tests },
+    Step {
+        name: "doc-tests",
+        what: "examples in the documentation",
+        run: |context| call(cargo(context, &["test", "--workspace", "--doc", "--quiet"])),
+    },
+    Step { name: "docs", what: "the documentation builds without a warning", run: docs },
+    Step {
+        name: "generated",
+        what: "generated files are fresh",
+        run: |context| {
+            let check = ["run", "--quiet", "--package", "xtask", "--", "codegen", "--check"];
+            call(cargo(context, &check))
+        },
+    },
+    Step { name: "simulator", what: "seeded clusters with faults", run: simulator },
+    Step { name: "journeys", what: "the console in a browser", run: journeys },
+];
+
+fn cargo(context: &Context, words: &[&str]) -> Command {
+    let mut cargo = process::program(&context.root, "cargo");
+    cargo.args(words);
+    cargo
+}
+
+/// Runs a program; its end decides, its summary lines count.
+fn call(command: Command) -> Result<Ended, Error> {
+    let name = process::shown(&command);
+    println!("$ {name}");
+    let outcome = process::run_kept(command)?;
+    let counts = Counts::read(&outcome.output);
+    if outcome.status.success() {
+        return Ok(Ended::Passed(counts.unwrap_or(Counts::ONE_PASSED)));
+    }
+    let mut counts = counts.unwrap_or(Counts::NONE);
+    counts.failed = counts.failed.max(1);
+    Ok(Ended::Failed(counts, format!("`{name}` ended with {}", outcome.status)))
+}
+
+fn npm(context: &Context, words: &[&str]) -> Result<Ended, Error> {
+    if !console::node_is_usable(&context.root) {
+        println!("SKIPPED: {}", console::NODE_ABSENT);
+        return Ok(Ended::Skipped(console::NODE_ABSENT.to_owned()));
+    }
+    call(console::npm(&context.root, words))
+}
+
+fn licences(context: &Context) -> Result<Ended, Error> {
+    let breaches = licences::check(&context.root)?;
+    for breach in &breaches {
+        println!("{breach}");
+    }
+    if breaches.is_empty() {
+        return Ok(Ended::Passed(Counts::ONE_PASSED));
+    }
+    let counts = Counts { failed: breaches.len(), ..Counts::NONE };
+    Ok(Ended::Failed(counts, "packages that `deny.toml` does not allow".to_owned()))
+}
+
+fn deny(context: &Context) -> Result<Ended, Error> {
+    if process::is_installed("cargo-deny") {
+        let check = ["deny", "--offline", "check", "licenses", "bans", "sources"];
+        return call(cargo(context, &check));
+    }
+    let reason = "cargo-deny is not installed (the step `licences` checks the same lists); \
+                  install it with `cargo install --locked cargo-deny`";
+    println!("SKIPPED: {reason}");
+    Ok(Ended::Skipped(reason.to_owned()))
+}
+
+fn clippy(context: &Context) -> Result<Ended, Error> {
+    call(cargo(context, &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+}
+
+fn docs(context: &Context) -> Result<Ended, Error> {
+    let mut doc = cargo(context, &["doc", "--workspace", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "--deny warnings");
+    call(doc)
+}
+
+fn tests(context: &Context) -> Result<Ended, Error> {
+    let has_nextest = process::is_installed("cargo-nextest");
+    let mut run = if has_nextest {
+        let words = ["nextest", "run", "--workspace", "--no-fail-fast", "--config-file"];
+        let profile = ["xtask/nextest.toml", "--profile", PROFILE];
+        cargo(context, &[&words[..], &profile[..]].concat())
+    } else {
+        println!(
+            "cargo-nextest is not installed: the same tests run with `cargo test`; install it \
+             with `cargo install --locked cargo-nextest --version {}`",
+            tools::NEXTEST_VERSION
+        );
+        let words = ["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
+        cargo(context, &[&words[..], &["--", "--show-output"][..]].concat())
+    };
+    let python = tools::oracle_python(&context.root);
+    if python.is_file() {
+        run.env("WATCHFIRE_ASTERIX_PYTHON", python);
+    }
+    let ended = call(run)?;
+    Ok(if has_nextest { with_skips(context, ended) } else { ended })
+}
+
+/// The profile in `xtask/nextest.toml` that keeps what passing tests print.
+const PROFILE: &str = "watchfire";
+
+/// Moves tests that printed `SKIPPED:` from passed to skipped, and shows why.
+fn with_skips(context: &Context, ended: Ended) -> Ended {
+    let folder = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| context.root.join("target"), |folder| context.root.join(folder));
+    let report = folder.join("nextest").join(PROFILE).join("junit.xml");
+    let skips = skip_lines(&std::fs::read_to_string(report).unwrap_or_default());
+    for line in &skips {
+        println!("{line}");
+    }
+    let shift = |counts: Counts| {
+        let moved = skips.len().min(counts.passed);
+        Counts { passed: counts.passed - moved, skipped: counts.skipped + moved, ..counts }
+    };
+    match ended {
+        Ended::Passed(counts) => Ended::Passed(shift(counts)),
+        Ended::Failed(counts, why) => Ended::Failed(shift(counts), why),
+        other @ Ended::Skipped(_) => other,
+    }
+}
+
+/// Every `SKIPPED:` line in a `JUnit` report, distinct, without XML escapes.
+fn skip_lines(report: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in report.lines() {
+        let Some(at) = line.find("SKIPPED:") else { continue };
+        let text = line[at..].split("</").next().unwrap_or_default();
+        let mut text = text.to_owned();
+        for (escape, sign) in
+            [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")]
+        {
+            text = text.replace(escape, sign);
+        }
+        if !lines.contains(&text) {
+            lines.push(text);
+        }
+    }
+    lines
+}
+
+fn simulator(context: &Context) -> Result<Ended, Error> {
+    let words = ["run", "--package", "watchfire-sim", "--bin", "sim-cluster", "--", "--seeds"];
+    call(cargo(context, &[&words[..], &[context.seeds.as_str()][..]].concat()))
+}
+
+fn journeys(context: &Context) -> Result<Ended, Error> {
+    let needed: &[&Tool] = &[&tools::CHROMIUM];
+    if let Some(tool) = needed.iter().find(|tool| !tool.is_installed()) {
+        println!("SKIPPED: {}", tool.missing());
+        return Ok(Ended::Skipped(tool.missing()));
+    }
+    npm(context, &["run", "journeys"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_lines_are_read_from_the_report() {
+        let report = "<system-out>running\nSKIPPED: shared folder missing &amp; more</system-out>\n\
+                      SKIPPED: shared folder missing &amp; more\nnothing\n";
+        assert_eq!(skip_lines(report), ["SKIPPED: shared folder missing & more"]);
+    }
+
+    #[test]
+    fn a_program_that_fails_without_counts_counts_as_one() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 1"]);
+        let got = call(command).expect("sh runs");
+        assert!(matches!(got, Ended::Failed(Counts::ONE_FAILED, _)), "{got:?}");
+    }
+
+    #[test]
+    fn step_names_are_distinct() {
+        let mut names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), STEPS.len());
+    }
+}

@@ -1,0 +1,138 @@
+//! The tools only tests need: what each is for and how it is installed.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, Counts, Ended};
+use crate::error::Error;
+use crate::process;
+
+/// The release of cargo-nextest the tests are known to run with.
+pub(super) const NEXTEST_VERSION: &str = "0.9.143";
+
+/// A program from the distribution's packages.
+pub(super) struct Tool {
+    /// Files that show it is installed: program names, or absolute paths.
+    signs: &'static [&'static str],
+    package: &'static str,
+    used_for: &'static str,
+}
+
+pub(super) const CHROMIUM: Tool = Tool {
+    signs: &["chromium", "chromium-browser", "google-chrome"],
+    package: "chromium",
+    used_for: "the browser journeys",
+};
+
+pub(super) const XMLLINT: Tool = Tool {
+    signs: &["xmllint"],
+    package: "libxml2-utils",
+    used_for: "checking alerts against the CAP schema",
+};
+
+pub(super) const CJK_FONTS: Tool = Tool {
+    signs: &["/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"],
+    package: "fonts-noto-cjk",
+    used_for: "readable screenshots in Japanese and Korean",
+};
+
+const TOOLS: &[&Tool] = &[&CHROMIUM, &XMLLINT, &CJK_FONTS];
+
+/// The independent ASTERIX decoder, in its own environment because others share its module name.
+const ASTERIX_DECODER: &str = "asterix-decoder==0.7.20";
+
+impl Tool {
+    /// Whether it is there.
+    pub(super) fn is_installed(&self) -> bool {
+        self.signs.iter().any(|sign| {
+            let is_path = sign.starts_with('/');
+            if is_path { Path::new(sign).exists() } else { process::is_installed(sign) }
+        })
+    }
+
+    /// The sentence for a step that needs it.
+    pub(super) fn missing(&self) -> String {
+        format!(
+            "`{}` is not installed ({}); install it with `{}`",
+            self.package,
+            self.used_for,
+            install_command(&[self.package])
+        )
+    }
+}
+
+fn install_command(packages: &[&str]) -> String {
+    format!("apt-get install --yes --no-install-recommends {}", packages.join(" "))
+}
+
+/// The Python of the environment that holds the independent decoders.
+pub(super) fn oracle_python(root: &Path) -> PathBuf {
+    root.join("target/venv/bin/python")
+}
+
+/// Installs what is missing, as far as this machine and this user allow, and names the rest.
+pub(super) fn prepare(context: &Context) -> Ended {
+    install_packages(&context.root);
+    let mut counts = Counts::NONE;
+    for tool in TOOLS {
+        if tool.is_installed() {
+            counts = counts.plus(Counts::ONE_PASSED);
+            println!("{}: installed", tool.package);
+        } else {
+            counts = counts.plus(Counts::ONE_SKIPPED);
+            println!("SKIPPED: {}", tool.missing());
+        }
+    }
+    match install_oracles(&context.root) {
+        Ok(()) => {
+            counts = counts.plus(Counts::ONE_PASSED);
+            println!("{ASTERIX_DECODER}: installed");
+        }
+        Err(error) => {
+            counts = counts.plus(Counts::ONE_SKIPPED);
+            println!("SKIPPED: comparison with {ASTERIX_DECODER}: {error}");
+        }
+    }
+    Ended::Passed(counts)
+}
+
+fn install_packages(root: &Path) {
+    let missing: Vec<&str> =
+        TOOLS.iter().filter(|tool| !tool.is_installed()).map(|tool| tool.package).collect();
+    if missing.is_empty() || !process::is_installed("apt-get") || !is_root(root) {
+        return;
+    }
+    let calls: [&[&str]; 2] =
+        [&["update", "--quiet"], &["install", "--yes", "--quiet", "--no-install-recommends"]];
+    for (call, packages) in calls.into_iter().zip([&[][..], &missing[..]]) {
+        let mut apt = process::program(root, "apt-get");
+        apt.args(call).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+        println!("$ {}", process::shown(&apt));
+        // A failure shows below as the tool that is still missing.
+        if process::run_kept(apt).is_ok_and(|outcome| !outcome.status.success()) {
+            println!("apt-get did not install everything");
+        }
+    }
+}
+
+fn is_root(root: &Path) -> bool {
+    let mut id = process::program(root, "id");
+    id.arg("-u");
+    process::run_for_stdout(id).is_ok_and(|user| user.trim() == "0")
+}
+
+fn install_oracles(root: &Path) -> Result<(), Error> {
+    let python = oracle_python(root);
+    let marker = root.join("target/venv/installed.txt");
+    if python.is_file()
+        && std::fs::read_to_string(&marker).is_ok_and(|text| text == ASTERIX_DECODER)
+    {
+        return Ok(());
+    }
+    let mut venv = process::program(root, "python3");
+    venv.args(["-m", "venv", "target/venv"]);
+    process::run_talking(venv)?;
+    let mut pip = process::program(root, &python.to_string_lossy());
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ASTERIX_DECODER]);
+    process::run_talking(pip)?;
+    std::fs::write(&marker, ASTERIX_DECODER).map_err(|source| Error::File { path: marker, source })
+}
