@@ -97,10 +97,7 @@ impl Districts {
         json!({ "type": "FeatureCollection", "features": features })
     }
 
-    pub(super) fn parse(
-        table: &'static str,
-        boundaries: &'static str,
-    ) -> Result<Self, TableError> {
+    pub(super) fn parse(table: &'static str, boundaries: &'static str) -> Result<Self, TableError> {
         const TABLE: &str = "districts.tsv";
         const BOUNDARIES: &str = "boundaries.tsv";
         let mut rows = Vec::new();
@@ -244,9 +241,7 @@ fn twice_area(ring: &Ring) -> i64 {
     let next = ring.iter().cycle().skip(1);
     ring.iter()
         .zip(next)
-        .map(|(a, b)| {
-            i64::from(a[0]) * i64::from(b[1]) - i64::from(b[0]) * i64::from(a[1])
-        })
+        .map(|(a, b)| i64::from(a[0]) * i64::from(b[1]) - i64::from(b[0]) * i64::from(a[1]))
         .sum()
 }
 

@@ -178,7 +178,10 @@ struct Window {
 }
 
 impl Window {
-    #[expect(clippy::cast_possible_truncation, reason = "degrees times 1e4 fit i32 many times over")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "degrees times 1e4 fit i32 many times over"
+    )]
     fn around(centre: &Geodetic, reach_m: f64) -> Self {
         /// Length of a degree of latitude at the equator, the shortest one, metres.
         const DEGREE_OF_LATITUDE_M: f64 = 110_574.0;

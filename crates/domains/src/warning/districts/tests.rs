@@ -30,7 +30,12 @@ fn every_partner_has_its_districts() {
     assert_eq!([count("JPN"), count("KOR"), count("USA")], [47, 17, 56]);
     assert_eq!(districts().iter().count(), 120);
     for district in districts().iter() {
-        assert_eq!(&district.code[..2], &district.partner.as_str()[..2].replace("US", "US"));
+        let country = match district.partner.as_str() {
+            "JPN" => "JP-",
+            "KOR" => "KR-",
+            _ => "US-",
+        };
+        assert!(district.code.starts_with(country), "{}", district.code);
         let Text { en, ja, ko } = district.name;
         assert!(en.is_ascii(), "{en}");
         assert!(ja.chars().all(|c| !c.is_ascii() && !('가'..='힣').contains(&c)), "{ja}");
@@ -51,18 +56,53 @@ fn japanese_areas_are_the_official_ones() {
     check_areas(
         0.09,
         &[
-            ("JP-01", 78_421.0), ("JP-02", 9_646.0), ("JP-03", 15_275.0), ("JP-04", 7_282.0),
-            ("JP-05", 11_638.0), ("JP-06", 9_323.0), ("JP-07", 13_784.0), ("JP-08", 6_098.0),
-            ("JP-09", 6_408.0), ("JP-10", 6_362.0), ("JP-11", 3_798.0), ("JP-12", 5_157.0),
-            ("JP-13", 2_194.0), ("JP-14", 2_416.0), ("JP-15", 12_584.0), ("JP-16", 4_248.0),
-            ("JP-17", 4_186.0), ("JP-18", 4_191.0), ("JP-19", 4_465.0), ("JP-20", 13_562.0),
-            ("JP-21", 10_621.0), ("JP-22", 7_777.0), ("JP-23", 5_173.0), ("JP-24", 5_774.0),
-            ("JP-25", 4_017.0), ("JP-26", 4_612.0), ("JP-27", 1_905.0), ("JP-28", 8_401.0),
-            ("JP-29", 3_691.0), ("JP-30", 4_725.0), ("JP-31", 3_507.0), ("JP-32", 6_708.0),
-            ("JP-33", 7_114.0), ("JP-34", 8_479.0), ("JP-35", 6_113.0), ("JP-36", 4_147.0),
-            ("JP-37", 1_877.0), ("JP-38", 5_676.0), ("JP-39", 7_103.0), ("JP-40", 4_988.0),
-            ("JP-41", 2_441.0), ("JP-42", 4_131.0), ("JP-43", 7_409.0), ("JP-44", 6_341.0),
-            ("JP-45", 7_734.0), ("JP-46", 9_186.0), ("JP-47", 2_282.0),
+            ("JP-01", 78_421.0),
+            ("JP-02", 9_646.0),
+            ("JP-03", 15_275.0),
+            ("JP-04", 7_282.0),
+            ("JP-05", 11_638.0),
+            ("JP-06", 9_323.0),
+            ("JP-07", 13_784.0),
+            ("JP-08", 6_098.0),
+            ("JP-09", 6_408.0),
+            ("JP-10", 6_362.0),
+            ("JP-11", 3_798.0),
+            ("JP-12", 5_157.0),
+            ("JP-13", 2_194.0),
+            ("JP-14", 2_416.0),
+            ("JP-15", 12_584.0),
+            ("JP-16", 4_248.0),
+            ("JP-17", 4_186.0),
+            ("JP-18", 4_191.0),
+            ("JP-19", 4_465.0),
+            ("JP-20", 13_562.0),
+            ("JP-21", 10_621.0),
+            ("JP-22", 7_777.0),
+            ("JP-23", 5_173.0),
+            ("JP-24", 5_774.0),
+            ("JP-25", 4_017.0),
+            ("JP-26", 4_612.0),
+            ("JP-27", 1_905.0),
+            ("JP-28", 8_401.0),
+            ("JP-29", 3_691.0),
+            ("JP-30", 4_725.0),
+            ("JP-31", 3_507.0),
+            ("JP-32", 6_708.0),
+            ("JP-33", 7_114.0),
+            ("JP-34", 8_479.0),
+            ("JP-35", 6_113.0),
+            ("JP-36", 4_147.0),
+            ("JP-37", 1_877.0),
+            ("JP-38", 5_676.0),
+            ("JP-39", 7_103.0),
+            ("JP-40", 4_988.0),
+            ("JP-41", 2_441.0),
+            ("JP-42", 4_131.0),
+            ("JP-43", 7_409.0),
+            ("JP-44", 6_341.0),
+            ("JP-45", 7_734.0),
+            ("JP-46", 9_186.0),
+            ("JP-47", 2_282.0),
         ],
     );
 }
@@ -73,10 +113,22 @@ fn korean_areas_are_the_official_ones() {
     check_areas(
         0.05,
         &[
-            ("KR-11", 605.0), ("KR-26", 771.0), ("KR-27", 1_499.0), ("KR-28", 1_067.0),
-            ("KR-29", 501.0), ("KR-30", 540.0), ("KR-31", 1_063.0), ("KR-41", 10_200.0),
-            ("KR-42", 16_830.0), ("KR-43", 7_407.0), ("KR-44", 8_247.0), ("KR-45", 8_073.0),
-            ("KR-46", 12_363.0), ("KR-47", 18_424.0), ("KR-48", 10_542.0), ("KR-49", 1_850.0),
+            ("KR-11", 605.0),
+            ("KR-26", 771.0),
+            ("KR-27", 1_499.0),
+            ("KR-28", 1_067.0),
+            ("KR-29", 501.0),
+            ("KR-30", 540.0),
+            ("KR-31", 1_063.0),
+            ("KR-41", 10_200.0),
+            ("KR-42", 16_830.0),
+            ("KR-43", 7_407.0),
+            ("KR-44", 8_247.0),
+            ("KR-45", 8_073.0),
+            ("KR-46", 12_363.0),
+            ("KR-47", 18_424.0),
+            ("KR-48", 10_542.0),
+            ("KR-49", 1_850.0),
             ("KR-50", 465.0),
         ],
     );
@@ -88,10 +140,18 @@ fn areas_of_states_and_territories_are_the_official_ones() {
     check_areas(
         0.04,
         &[
-            ("US-AK", 1_477_953.0), ("US-AZ", 295_234.0), ("US-CO", 269_601.0),
-            ("US-HI", 16_635.0), ("US-IA", 145_746.0), ("US-KS", 213_100.0),
-            ("US-NM", 314_917.0), ("US-NV", 286_380.0), ("US-PR", 8_868.0),
-            ("US-TX", 676_587.0), ("US-VI", 346.0), ("US-WY", 253_335.0),
+            ("US-AK", 1_477_953.0),
+            ("US-AZ", 295_234.0),
+            ("US-CO", 269_601.0),
+            ("US-HI", 16_635.0),
+            ("US-IA", 145_746.0),
+            ("US-KS", 213_100.0),
+            ("US-NM", 314_917.0),
+            ("US-NV", 286_380.0),
+            ("US-PR", 8_868.0),
+            ("US-TX", 676_587.0),
+            ("US-VI", 346.0),
+            ("US-WY", 253_335.0),
         ],
     );
     check_areas(0.14, &[("US-GU", 543.0), ("US-MP", 472.0), ("US-AS", 198.0), ("US-DC", 177.0)]);
@@ -157,11 +217,20 @@ fn bad_tables_are_refused_with_their_line() {
         "expected the codes of `districts.tsv` in line 2 of `boundaries.tsv`, got `JP-13`",
     );
     for (boundary, expect) in [
-        ("0 0 1 0", "expected a ring of 3 to 20,000 vertices in line 2 of `boundaries.tsv`, got `2 vertices`"),
-        ("0 0 0 1 1 0", "expected outer rings counter-clockwise and holes clockwise in line 2 of `boundaries.tsv`, got `ring 0`"),
+        (
+            "0 0 1 0",
+            "expected a ring of 3 to 20,000 vertices in line 2 of `boundaries.tsv`, got `2 vertices`",
+        ),
+        (
+            "0 0 0 1 1 0",
+            "expected outer rings counter-clockwise and holes clockwise in line 2 of `boundaries.tsv`, got `ring 0`",
+        ),
         ("0 0 1 x 0 1", "expected an integer in line 2 of `boundaries.tsv`, got `x`"),
         ("0 0 1 0 1", "expected pairs of integers in line 2 of `boundaries.tsv`, got `1`"),
-        ("0 900001 1 0 0 1", "expected a vertex on the Earth in line 2 of `boundaries.tsv`, got `[0, 900001]`"),
+        (
+            "0 900001 1 0 0 1",
+            "expected a vertex on the Earth in line 2 of `boundaries.tsv`, got `[0, 900001]`",
+        ),
     ] {
         check(format!("{HEADER}{ROW}"), format!("{SHAPES}JP-13\t{boundary}"), expect);
     }

@@ -1,9 +1,13 @@
-use base::Seconds;
-
 use super::super::districts::districts;
 use super::*;
 
-fn region(lat: f64, lon: f64, semi_major_m: f64, semi_minor_m: f64, orientation_deg: f64) -> Region {
+fn region(
+    lat: f64,
+    lon: f64,
+    semi_major_m: f64,
+    semi_minor_m: f64,
+    orientation_deg: f64,
+) -> Region {
     Region {
         lat: Degrees(lat),
         lon: Degrees(lon),
@@ -170,11 +174,97 @@ fn every_seat_of_government_lies_in_its_district() {
         if within.is_empty() {
             // Coasts are good to about a kilometre: the margin must name the district all the same.
             let near = districts().touched(&point);
-            assert!(near.iter().any(|touch| touch.district.code == code), "{line}: {near:?}");
+            assert!(near.iter().any(|touch| touch.district.code == code), "{line}");
             offshore.push(code);
         } else {
             assert_eq!(within, [code], "{line}");
         }
     }
     assert_eq!(offshore, ["JP-46", "US-AK", "US-PR"]);
+}
+
+#[test]
+fn regions_touch_what_a_map_says() {
+    let check = |what: &str, region: Region, expect: &str| {
+        assert_eq!(touches(&region), expect, "{what}");
+    };
+    // Code, `!` land or `~` waters only, probability in per mille.
+    check("Tokyo", region(35.69, 139.60, 500.0, 500.0, 0.0), "JP-11~0 JP-13!1000 JP-14~0");
+    check("Seoul", region(37.55, 126.99, 1e3, 500.0, 30.0), "KR-11!1000 KR-28~0 KR-41~0");
+    check("Ulleung island", region(37.5, 130.87, 500.0, 500.0, 0.0), "KR-47!1000");
+    check("Lake Biwa", region(35.25, 136.1, 500.0, 500.0, 0.0), "JP-25!1000");
+    check("Guam", region(13.45, 144.78, 3e3, 1e3, 90.0), "US-GU!917");
+    check("20 km off Guam", region(13.45, 145.1, 1e3, 1e3, 0.0), "US-GU~0");
+    check("200 km off Guam", region(13.45, 146.7, 1e3, 1e3, 0.0), "");
+    check("open sea between Korea and Japan", region(39.5, 134.0, 10e3, 3e3, 0.0), "");
+    check("40 km west of Okushiri", region(42.15, 139.0, 5e3, 1e3, 90.0), "JP-01~0");
+    check("the same, turned away", region(42.15, 139.0, 5e3, 1e3, 0.0), "");
+    check(
+        "long and thin over Niigata",
+        region(38.0, 138.0, 60e3, 2e3, 120.0),
+        "JP-07!19 JP-09~1 JP-15!127",
+    );
+    check("Attu, west of the antimeridian", region(52.9, 172.9, 8e3, 4e3, 0.0), "US-AK!832");
+    check("just west of the antimeridian", region(51.9, 179.95, 20e3, 4e3, 90.0), "US-AK!109");
+    check("just east of the antimeridian", region(51.9, -179.95, 20e3, 4e3, 90.0), "US-AK!74");
+}
+
+#[test]
+fn what_is_no_forecast_touches_nothing() {
+    for (what, region) in [
+        ("too wide", region(37.5, 127.0, SIGMA_M_MAX + 1.0, 500.0, 0.0)),
+        ("negative", region(37.5, 127.0, -1.0, 500.0, 0.0)),
+        ("not a number", region(37.5, 127.0, f64::NAN, 500.0, 0.0)),
+        ("no direction", region(37.5, 127.0, 500.0, 500.0, f64::INFINITY)),
+        ("no place", region(91.0, 127.0, 500.0, 500.0, 0.0)),
+        ("the pole", region(89.9, 0.0, 50_000.0, 500.0, 0.0)),
+    ] {
+        assert_eq!(touches(&region), "", "{what}");
+    }
+}
+
+#[test]
+fn a_thin_touch_without_any_sample_is_not_missed() {
+    // Swains Island, 1 km², inside an ellipse of 1,500 km²: no sample point falls on it.
+    let around = region(-11.05, -171.3, 10_000.0, 5_000.0, 90.0);
+    assert_eq!(touches(&around), "US-AS!0");
+}
+
+#[test]
+fn the_sample_is_a_unit_gaussian() {
+    let points = sample();
+    let mean = |f: &dyn Fn(&[f64; 2]) -> f64| points.iter().map(f).sum::<f64>() / SAMPLES as f64;
+    assert!(mean(&|p| p[0]).abs() < 5e-3 && mean(&|p| p[1]).abs() < 5e-3);
+    assert!((mean(&|p| p[0] * p[0]) - 1.0).abs() < 1e-2);
+    assert!((mean(&|p| p[1] * p[1]) - 1.0).abs() < 1e-2);
+    assert!(mean(&|p| p[0] * p[1]).abs() < 5e-3);
+    let within =
+        |radius: f64| mean(&|p| f64::from(u8::from(p[0] * p[0] + p[1] * p[1] <= radius * radius)));
+    assert!((within(RADIUS_90) - 0.90).abs() < 1e-3 && (within(RADIUS_99) - 0.99).abs() < 1e-3);
+}
+
+#[test]
+fn the_90_percent_ring_is_closed_and_lies_where_it_should() {
+    let ring = ellipse_ring(&region(0.0, 179.99, 10_000.0, 5_000.0, 90.0), 36);
+    assert_eq!(ring.len(), 37);
+    assert_eq!(ring.first(), ring.last());
+    let east = ring.iter().map(|p| p[0]).fold(f64::MIN, f64::max);
+    // 21.46 km east along the equator is 0.19278°, past the antimeridian.
+    assert!((east - 180.18278).abs() < 1e-4, "{east}");
+    let twice_area: f64 = ring.windows(2).map(|p| p[0][0] * p[1][1] - p[1][0] * p[0][1]).sum();
+    assert!(twice_area > 0.0, "counter-clockwise");
+}
+
+#[test]
+fn rings_near_a_region_are_closed_and_few() {
+    let tokyo = districts().get("JP-13").unwrap();
+    let rings = tokyo.rings_near(&region(35.69, 139.60, 500.0, 500.0, 0.0), 2_000);
+    assert_eq!(rings.len(), 1, "the main part without the islands");
+    assert_eq!(rings[0].first(), rings[0].last());
+    assert!(
+        rings[0]
+            .iter()
+            .all(|[lat, lon]| (35.0..36.5).contains(lat) && (138.0..141.0).contains(lon))
+    );
+    assert!(tokyo.rings_near(&region(35.69, 139.60, 500.0, 500.0, 0.0), 10).is_empty());
 }
