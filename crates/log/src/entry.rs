@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! log part    "WFE" 0x01 | realm: u8 length, text | partner 3 | number u16 | lane u8 | incarnation 16
-//! entry part  index u64 | logged i64 ns | charter edition u32 | epoch u32 (0: not sealed)
+//! entry part  index u64 | logged i64 ns | charter edition u32 | epoch u64 (0: not sealed)
 //!             | audience: u8 count (1..=32), 3 bytes each, sorted
 //! ```
 //!
@@ -106,8 +106,9 @@ pub struct EntryHeader {
     pub logged: Timestamp,
     /// The charter edition the origin had.
     pub charter_edition: u32,
-    /// The epoch key the body is sealed under; 0 means the body is not sealed.
-    pub epoch: u32,
+    /// The epoch key the body is sealed under: the index of its epoch entry in this log, plus one;
+    /// 0 means the body is not sealed.
+    pub epoch: u64,
     /// Who may read.
     pub audience: Audience,
 }
@@ -131,7 +132,7 @@ impl EntryHeader {
         out.put_u64(self.id.index);
         out.put_timestamp(self.logged);
         out.put_u32(self.charter_edition);
-        out.put_u32(self.epoch);
+        out.put_u64(self.epoch);
         out.put_audience(&self.audience);
     }
 
@@ -140,7 +141,7 @@ impl EntryHeader {
             id: EntryId { log, index: reader.u64("an entry index")? },
             logged: reader.timestamp("a logged time")?,
             charter_edition: reader.u32("a charter edition")?,
-            epoch: reader.u32("an epoch number")?,
+            epoch: reader.u64("an epoch number")?,
             audience: reader.audience()?,
         })
     }

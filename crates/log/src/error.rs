@@ -95,7 +95,7 @@ pub enum Error {
         /// The log.
         log: String,
         /// The epoch number.
-        epoch: u32,
+        epoch: u64,
     },
     /// A public key this node cannot use.
     #[error("expected a usable {what} key for {node}, got one that is refused")]

@@ -1,9 +1,9 @@
 //! The log: signed, sealed, append-only statements and everything that proves them.
 //!
-//! Start here: [`Fact`] is what a domain reads; [`LaneWriter`] makes a node's own log and
-//! [`LaneMirror`] verifies a partner's; both speak in [`Batch`]es, which are entries plus the
-//! [`SignedCheckpoint`] after them. [`Charter`] says who may sign and who may read; [`EpochRing`]
-//! opens what is sealed; [`Store`] is the port to disk and [`fsck`] re-verifies what is on it.
+//! Start here: [`Fact`] is what a domain reads; `LaneWriter` makes a node's own log and
+//! `LaneMirror` verifies a partner's; both speak in [`Batch`]es, which are entries plus the
+//! [`SignedCheckpoint`] after them. `Charter` says who may sign and who may read; [`EpochRing`]
+//! opens what is sealed; `Store` is the port to disk and `fsck` re-verifies what is on it.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -24,7 +24,10 @@
 //! an exercise verifies or opens in the operational realm.
 
 mod base64;
+mod batch;
+mod checkpoint;
 mod codec;
+mod contents;
 mod entry;
 mod error;
 mod ids;
@@ -33,6 +36,12 @@ mod merkle;
 mod seal;
 mod store;
 
+pub use batch::{Batch, HiddenRun, Item};
+pub use checkpoint::{Checkpoint, Cosignature, CosignatureKind, HoldsRange, SignedCheckpoint};
+pub use contents::{
+    Complaint, ComplaintReason, IncarnationCause, IncarnationStart, LineCheck, LogState, Pulse,
+    kinds,
+};
 pub use entry::{Body, Entry, EntryHeader, Fact, Verified};
 pub use error::Error;
 pub use ids::{Audience, EntryId, ExerciseName, Incarnation, Kind, LogId, Precedence, Realm};
@@ -41,4 +50,5 @@ pub use merkle::{
     Frontier, Nodes, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion,
 };
 pub use rand_core;
+pub use seal::{EPOCH_WRAPS_MAX, EpochRing, KEM_PUBLIC_BYTES, KemPublic, KemSecret, OpenProblem};
 pub use store::StoreError;
