@@ -3,6 +3,7 @@
 //! The lists are those of `deny.toml`, so that `cargo deny` and this check cannot disagree on
 //! what is allowed; this one needs nothing installed and always runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -85,14 +86,22 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>, Error> {
         got: error.to_string(),
         hint: "run it by hand to see what it prints".to_owned(),
     })?;
-    Ok(breaches(&policy, &metadata.packages))
+    let built = names_built(root)?;
+    Ok(metadata.packages.iter().flat_map(|package| breaches(&policy, package, &built)).collect())
 }
 
-fn breaches(policy: &Policy, packages: &[Package]) -> Vec<String> {
-    packages.iter().flat_map(|package| breaches_of(policy, package)).collect()
+/// Names of the packages that are really built, on any platform: the lockfile also holds those
+/// that only a feature nobody turned on would want.
+fn names_built(root: &Path) -> Result<BTreeSet<String>, Error> {
+    let mut cargo = process::program(root, "cargo");
+    cargo.args(["tree", "--workspace", "--locked", "--target", "all", "--edges", "all"]);
+    cargo.args(["--prefix", "none", "--format", "{p}"]);
+    let printed = process::run_for_stdout(cargo)?;
+    Ok(printed.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 
-fn breaches_of(policy: &Policy, package: &Package) -> Vec<String> {
+/// What is wrong with one package.
+fn breaches(policy: &Policy, package: &Package, built: &BTreeSet<String>) -> Vec<String> {
     let name = format!("[licences] package `{} {}`", package.name, package.version);
     let mut found = Vec::new();
     let allowed: Vec<String> = policy
@@ -110,7 +119,8 @@ fn breaches_of(policy: &Policy, package: &Package) -> Vec<String> {
              another package, or add an exception with its reason"
         ));
     }
-    if policy.bans.deny.iter().any(|banned| banned.name == package.name) {
+    let is_banned = policy.bans.deny.iter().any(|banned| banned.name == package.name);
+    if is_banned && built.contains(&package.name) {
         found.push(format!(
             "{name}: expected no package banned by `deny.toml`, got this one\n  hint: `cargo tree \
              -i {}` shows who wants it; turn that feature off",
@@ -138,7 +148,7 @@ mod tests {
         allow = [\"MIT\"]
         exceptions = [{ crate = \"odd\", allow = [\"OpenSSL\"] }]
         [bans]
-        deny = [{ crate = \"native-tls\", reason = \"one TLS stack\" }]
+        deny = [{ crate = \"native-tls\" }, { crate = \"openssl\" }]
         [sources]
         allow-registry = [\"https://registry.example/index\"]
     ";
@@ -146,6 +156,7 @@ mod tests {
     #[test]
     fn each_kind_of_breach_is_caught() {
         let policy: Policy = toml::from_str(POLICY).expect("parses");
+        let built = BTreeSet::from(["native-tls".to_owned()]);
         let registry = Some("registry+https://registry.example/index");
         for (name, licence, source, expect) in [
             ("a", Some("MIT OR GPL-3.0"), registry, None),
@@ -154,6 +165,7 @@ mod tests {
             ("b", Some("MIT AND OpenSSL"), registry, Some("got `MIT AND OpenSSL`")),
             ("c", None, registry, Some("got ``")),
             ("native-tls", Some("MIT"), registry, Some("banned by `deny.toml`")),
+            ("openssl", Some("MIT"), registry, None),
             ("d", Some("MIT"), Some("git+https://x.example/d"), Some("got `git+https://x.")),
         ] {
             let package = Package {
@@ -162,7 +174,7 @@ mod tests {
                 license: licence.map(str::to_owned),
                 source: source.map(str::to_owned),
             };
-            let got = breaches(&policy, &[package]);
+            let got = breaches(&policy, &package, &built);
             assert_eq!(got.len(), usize::from(expect.is_some()), "{name}: {got:?}");
             assert!(got.iter().all(|line| line.contains(expect.unwrap_or_default())), "{got:?}");
         }

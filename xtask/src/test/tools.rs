@@ -38,7 +38,7 @@ pub(super) const CJK_FONTS: Tool = Tool {
 const TOOLS: &[&Tool] = &[&CHROMIUM, &XMLLINT, &CJK_FONTS];
 
 /// The independent ASTERIX decoder, in its own environment because others share its module name.
-const ASTERIX_DECODER: &str = "asterix-decoder==0.7.20";
+const ASTERIX_DECODER: &str = "asterix-decoder==0.7.11";
 
 impl Tool {
     /// Whether it is there.
