@@ -1,6 +1,6 @@
 //! What can be wrong with bytes from outside, and how to mend it.
 
-use crate::asterix;
+use crate::{asterix, cap};
 
 /// A refused input. The text says what was expected, what came and where; [`Error::hint`] says what
 /// to do about it.
@@ -107,6 +107,27 @@ pub enum Error {
     /// A malformed record.
     #[error("{0}")]
     Asterix(asterix::Fault),
+    /// A document that is not well-formed, or uses what is never read.
+    #[error("document refused at offset {offset}: {reason}")]
+    Xml {
+        /// Bytes from the start of the document.
+        offset: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// An alert message with an element that the standard does not allow.
+    #[error("expected {expected} in `{element}`, got `{got}`")]
+    Cap {
+        /// Name of the element.
+        element: &'static str,
+        /// What it may hold.
+        expected: &'static str,
+        /// What it holds.
+        got: String,
+    },
+    /// An alert message that breaks a rule of warning systems.
+    #[error("{0}")]
+    CapRule(cap::Rule),
 }
 
 impl Error {
@@ -133,6 +154,9 @@ impl Error {
                 "check that the recording is whole and holds ASTERIX alone"
             }
             Self::Asterix(fault) => fault.hint(),
+            Self::Xml { .. } => "send plain well-formed XML in UTF-8 without a document type",
+            Self::Cap { .. } => "validate the message against the schema of CAP 1.1 or 1.2",
+            Self::CapRule(rule) => rule.hint(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Outside formats: bytes to types and back.
 //!
-//! Start here: [`scenario`] (the JSON Lines scans that sensors, scenarios and trackers exchange) and
-//! [`asterix`] (what radars send).
+//! Start here: [`scenario`] (the JSON Lines scans that sensors, scenarios and trackers exchange),
+//! [`asterix`] (what radars send) and [`cap`] (what warning systems take).
 //! Every module offers types that can only hold valid values, a reader that says what it expected,
 //! what came, where and what mends it, and, where Watchfire writes the format, a writer.
 //!
@@ -10,6 +10,7 @@
 //! **Architecture Invariant:** a received count never sizes an allocation.
 
 pub mod asterix;
+pub mod cap;
 mod error;
 pub mod scenario;
 
