@@ -61,33 +61,43 @@ pub(crate) fn run(given: &Given) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let is_check = given.has("--check");
-    let root = tree::root();
-    let node = console::node_is_usable(&root);
-    let watchfire = demo::build_program(&root, "watchfire", "watchfire", &[])?;
-    let mut stale = 0;
-    for file in GENERATED {
-        match make(&root, &watchfire, node, file, is_check)? {
-            Made::Fresh => println!("{}: fresh", file.path),
-            Made::Skipped(reason) => println!("{}: SKIPPED: {reason}", file.path),
-            Made::Stale(_) if !is_check => println!("{}: written", file.path),
-            Made::Stale(line) => {
-                stale += 1;
-                println!(
-                    "{}:{line}: expected what {} gives, got an older or edited text\n  hint: \
-                     `cargo xtask codegen` makes it anew",
-                    file.path, file.from
-                );
-            }
-        }
-    }
-    if stale == 0 {
+    let stale = make_all(&tree::root(), is_check)?;
+    if stale == 0 || !is_check {
         return Ok(ExitCode::SUCCESS);
     }
     Err(Error::Faults {
         what: "stale generated files".to_owned(),
         count: stale,
-        hint: "run `cargo xtask codegen` and commit what it writes".to_owned(),
+        hint: MEND.to_owned(),
     })
+}
+
+/// The mend of a stale file.
+pub(crate) const MEND: &str = "run `cargo xtask codegen` and commit what it writes";
+
+/// Makes every generated file, or only compares, and returns how many were stale.
+pub(crate) fn make_all(root: &Path, is_check: bool) -> Result<usize, Error> {
+    let node = console::node_is_usable(root);
+    let watchfire = demo::build_program(root, "watchfire", "watchfire", &[])?;
+    let mut stale = 0;
+    for file in GENERATED {
+        match make(root, &watchfire, node, file, is_check)? {
+            Made::Fresh => println!("{}: fresh", file.path),
+            Made::Skipped(reason) => println!("{}: SKIPPED: {reason}", file.path),
+            Made::Stale(_) if !is_check => {
+                stale += 1;
+                println!("{}: written", file.path);
+            }
+            Made::Stale(line) => {
+                stale += 1;
+                println!(
+                    "{}:{line}: expected what {} gives, got an older or edited text\n  hint: {MEND}",
+                    file.path, file.from
+                );
+            }
+        }
+    }
+    Ok(stale)
 }
 
 fn make(

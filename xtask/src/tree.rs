@@ -119,6 +119,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn with_git_ignored_and_deleted_files_are_left_out() {
+        let root = std::env::temp_dir().join(format!("watchfire-git-{}", std::process::id()));
+        std::fs::create_dir_all(&root).expect("makes folder");
+        let git = |words: &[&str]| {
+            let mut git = process::program(&root, "git");
+            git.args(words);
+            process::run_for_stdout(git).expect("git runs")
+        };
+        git(&["init", "--quiet"]);
+        for (path, text) in [(".gitignore", "/made"), ("made", "x"), ("gone", "x"), ("new", "x")] {
+            std::fs::write(root.join(path), text).expect("writes");
+        }
+        git(&["add", "gone"]);
+        std::fs::remove_file(root.join("gone")).expect("removes");
+        let tree = Tree::open(&root).expect("opens");
+        std::fs::remove_dir_all(&root).expect("cleans up");
+        assert_eq!(tree.paths().collect::<Vec<_>>(), [".gitignore", "new"]);
+    }
+
+    #[test]
     fn without_git_build_folders_are_left_out() {
         let root = std::env::temp_dir().join(format!("watchfire-tree-{}", std::process::id()));
         for (path, text) in
