@@ -25,6 +25,7 @@
 
 mod base64;
 mod batch;
+mod charter;
 mod checkpoint;
 mod codec;
 mod contents;
@@ -34,9 +35,15 @@ mod ids;
 mod keys;
 mod merkle;
 mod seal;
+mod secrets;
+mod storage;
 mod store;
 
 pub use batch::{Batch, HiddenRun, Item};
+pub use charter::{
+    Agreement, Carrier, Charter, CharterDraft, ExerciseTime, Fingerprint, LineRecord, NodeRecord,
+    PartnerRecord, Roster,
+};
 pub use checkpoint::{Checkpoint, Cosignature, CosignatureKind, HoldsRange, SignedCheckpoint};
 pub use contents::{
     Complaint, ComplaintReason, IncarnationCause, IncarnationStart, LineCheck, LogState, Pulse,
@@ -51,4 +58,6 @@ pub use merkle::{
 };
 pub use rand_core;
 pub use seal::{EPOCH_WRAPS_MAX, EpochRing, KEM_PUBLIC_BYTES, KemPublic, KemSecret, OpenProblem};
+pub use secrets::{NodeSecrets, RootSecret};
+pub use storage::StorageKey;
 pub use store::StoreError;
