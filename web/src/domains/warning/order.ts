@@ -1,0 +1,53 @@
+/** The order of the alarm list, and which acts a warning allows. */
+import type { Warning } from '../../generated/api';
+
+export type Act = 'release' | 'update' | 'cancel';
+
+/** What is still to be watched comes first, then priority, then impact time, then id. */
+export function compareWarnings(a: Warning, b: Warning): number {
+  return (
+    Number(isOver(a)) - Number(isOver(b)) ||
+    a.priority - b.priority ||
+    compareText(a.impact_time, b.impact_time) ||
+    compareText(a.id, b.id)
+  );
+}
+
+/** Cancelled or expired: kept on the list, below everything live. */
+export function isOver(warning: Warning): boolean {
+  return warning.state === 'cancelled' || warning.state === 'expired';
+}
+
+/** Acts an officer may take now. */
+export function actsOf(warning: Warning): Act[] {
+  switch (warning.state) {
+    case 'draft':
+      return ['release', 'cancel'];
+    case 'released':
+    case 'updated':
+      return ['update', 'cancel'];
+    case 'cancelled':
+    case 'expired':
+      return [];
+  }
+}
+
+/** Partners of an audience written `KOR+JPN+USA`. */
+export function partnersOf(audience: string): string[] {
+  return audience.split('+').filter((partner) => partner !== '');
+}
+
+/** True where what an officer read in `shown` is no longer what would go out. */
+export function differsFrom(shown: Warning, current: Warning | undefined): boolean {
+  return current === undefined || essence(shown) !== essence(current);
+}
+
+function essence(warning: Warning): string {
+  const { state, sequence, priority, audience, realm_status, headline, supported } = warning;
+  const districts = warning.districts.map((district) => district.code).sort();
+  return JSON.stringify([state, sequence, priority, audience, realm_status, headline, supported, districts]);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

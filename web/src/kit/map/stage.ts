@@ -1,0 +1,144 @@
+/** The stage: one base map below, one overlay canvas above, one camera, one repaint a frame. */
+import { boundsOf, clampCamera, fitted, type Camera, type Size } from './camera';
+import { control, keyMove } from './control';
+import { paletteOf, type Districts, type Highlight, type MapView, type OverlayLayer, type Palette } from './view';
+
+export interface StageParts {
+  host: HTMLElement;
+  base: HTMLElement;
+  overlay: HTMLCanvasElement;
+  layer: OverlayLayer;
+  camera: Camera;
+  pick(id: string | null): void;
+}
+
+const FIT_MARGIN_PX = 60;
+
+export class Stage {
+  readonly #parts: StageParts;
+  readonly #observer: ResizeObserver;
+  readonly #release: () => void;
+  #camera: Camera;
+  #size: Size = { width_px: 1, height_px: 1 };
+  #palette: Palette;
+  #base: MapView | null = null;
+  #districts: Districts | null = null;
+  #highlight: Highlight = new Map();
+  #frame = 0;
+  #baseStale = true;
+
+  constructor(parts: StageParts) {
+    this.#parts = parts;
+    this.#camera = parts.camera;
+    this.#palette = paletteOf(parts.host);
+    this.#observer = new ResizeObserver(() => this.#resize());
+    this.#observer.observe(parts.host);
+    this.#release = control(parts.overlay, {
+      camera: () => this.#camera,
+      size: () => this.#size,
+      move: (camera) => this.look(camera),
+      click: (x, y) => parts.pick(parts.layer.hit(x, y)),
+    });
+    this.#resize();
+  }
+
+  get camera(): Camera {
+    return this.#camera;
+  }
+
+  get palette(): Palette {
+    return this.#palette;
+  }
+
+  /** Puts another base map under the overlay. */
+  use(base: MapView): void {
+    this.#base?.destroy();
+    this.#base = base;
+    base.palette(this.#palette);
+    if (this.#districts !== null) base.districts(this.#districts);
+    base.highlight(this.#highlight);
+    this.#baseStale = true;
+    this.repaint();
+  }
+
+  look(camera: Camera): void {
+    this.#camera = clampCamera(camera, this.#size);
+    this.#baseStale = true;
+    this.repaint();
+  }
+
+  /** Shows all these points, or leaves the camera where there are none. */
+  fit(points: readonly (readonly number[])[]): void {
+    const bounds = boundsOf(points);
+    if (bounds === null) return;
+    const camera = fitted(bounds, this.#size, FIT_MARGIN_PX);
+    this.look({ ...camera, zoom: Math.min(camera.zoom, 7) });
+  }
+
+  /** Moves by a key; false where the key means nothing here. */
+  key(key: string): boolean {
+    const camera = keyMove(key, this.#camera, this.#size);
+    if (camera === null) return false;
+    this.look(camera);
+    return true;
+  }
+
+  zoom(steps: number): void {
+    this.key(steps > 0 ? '+' : '-');
+  }
+
+  setDistricts(districts: Districts): void {
+    this.#districts = districts;
+    this.#base?.districts(districts);
+  }
+
+  setHighlight(highlight: Highlight): void {
+    this.#highlight = highlight;
+    this.#base?.highlight(highlight);
+  }
+
+  /** Reads the colours again after the theme changed. */
+  rethemed(): void {
+    this.#palette = paletteOf(this.#parts.host);
+    this.#base?.palette(this.#palette);
+    this.repaint();
+  }
+
+  repaint(): void {
+    if (this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#paint();
+    });
+  }
+
+  destroy(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#observer.disconnect();
+    this.#release();
+    this.#base?.destroy();
+  }
+
+  #resize(): void {
+    const { clientWidth, clientHeight } = this.#parts.host;
+    if (clientWidth === 0 || clientHeight === 0) return;
+    this.#size = { width_px: clientWidth, height_px: clientHeight };
+    this.look(this.#camera);
+  }
+
+  #paint(): void {
+    if (this.#baseStale) this.#base?.look(this.#camera, this.#size);
+    this.#baseStale = false;
+    const { overlay, layer } = this.#parts;
+    const ratio = devicePixelRatio;
+    const width = Math.round(this.#size.width_px * ratio);
+    const height = Math.round(this.#size.height_px * ratio);
+    if (overlay.width !== width) overlay.width = width;
+    if (overlay.height !== height) overlay.height = height;
+    const context = overlay.getContext('2d');
+    if (context === null) return;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, this.#size.width_px, this.#size.height_px);
+    layer.paint(context, this.#camera, this.#size, this.#palette);
+  }
+}
