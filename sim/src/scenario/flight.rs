@@ -241,3 +241,6 @@ fn drag(place_m: [f64; 3], velocity_mps: [f64; 3], ballistic_kg_m2: f64) -> [f64
     let ratio = drag_ratio(speed / air.sound_mps);
     scaled(-0.5 * air.density_kg_m3 * speed * ratio / ballistic_kg_m2, relative)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,25 @@
 //! Scenario physics: truth trajectories and the sensors that look at them.
 //!
-//! Start here: [`plan::FlightPlan`] (from announced figures to a flight), [`flight::fly`].
+//! Start here: [`plan::FlightPlan`] (from announced figures to a flight), [`scene::Scene`] (objects and
+//! sensors, recorded into files), [`builtin::all`] (the scenarios that come with the product).
 //!
 //! **Architecture Invariant:** nothing here shares code with the estimator in `domains`: other
 //! frame (inertial), other integrator (Dormand-Prince 5(4)), more harmonics, another atmosphere.
 //! **Architecture Invariant:** the same seed gives the same bytes on every platform; only
 //! `base::math` is used for transcendental functions.
 
+pub mod aircraft;
 pub mod atmosphere;
+pub mod builtin;
 pub mod earth;
 pub mod flight;
 pub mod integrator;
+pub mod object;
 pub mod plan;
 pub mod published;
+pub mod random;
+pub mod scene;
+pub mod sensor;
 mod vector;
 pub mod vehicle;
 
@@ -43,4 +50,18 @@ pub enum Error {
         /// Worst relative miss of the nearest flight.
         miss: f64,
     },
+    /// A name no built-in scenario has.
+    #[error("expected a built-in scenario (`{known}`), got `{got}`; hint: `--list` tells of each")]
+    UnknownScenario {
+        /// What came.
+        got: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// A value outside the range of its type.
+    #[error(transparent)]
+    Value(#[from] base::Error),
+    /// A line the scenario format does not hold.
+    #[error(transparent)]
+    Format(#[from] formats::Error),
 }
