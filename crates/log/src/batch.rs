@@ -27,7 +27,7 @@ use crate::keys::Hash;
 use crate::merkle::{Frontier, cover, node_hash};
 use crate::{Entry, EntryHeader, Error, LogId, SignedCheckpoint};
 
-const MAGIC: &[u8; 4] = b"WFB\x01";
+const MAGIC: [u8; 4] = *b"WFB\x01";
 const TAG_HIDDEN: u8 = 0;
 const TAG_ENTRY: u8 = 1;
 

@@ -98,7 +98,7 @@ pub struct SignedCheckpoint {
     pub(crate) signature: Signature,
 }
 
-const CHECKPOINT_MAGIC: &[u8; 4] = b"WFK\x01";
+const CHECKPOINT_MAGIC: [u8; 4] = *b"WFK\x01";
 
 impl SignedCheckpoint {
     /// The signed note, for tools that speak C2SP.
@@ -318,7 +318,7 @@ impl Cosignature {
     }
 }
 
-const COSIGNATURE_MAGIC: &[u8; 4] = b"WFC\x01";
+const COSIGNATURE_MAGIC: [u8; 4] = *b"WFC\x01";
 
 fn cosigned_text(checkpoint: &Checkpoint, time_s: u64) -> String {
     format!("cosignature/v1\ntime {time_s}\n{}", checkpoint.text())
@@ -344,7 +344,7 @@ pub struct HoldsRange {
     signature: Signature,
 }
 
-const HOLDS_RANGE_MAGIC: &[u8; 4] = b"WFH\x01";
+const HOLDS_RANGE_MAGIC: [u8; 4] = *b"WFH\x01";
 
 impl HoldsRange {
     /// States that `from..to` is durable here and opens.

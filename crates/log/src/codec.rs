@@ -65,10 +65,10 @@ impl<'a> Reader<'a> {
         self.array(expected).map(|b| Timestamp::from_nanos(i64::from_be_bytes(b)))
     }
 
-    pub(crate) fn magic(&mut self, magic: &[u8; 4], expected: &'static str) -> Result<(), Error> {
+    pub(crate) fn magic(&mut self, magic: [u8; 4], expected: &'static str) -> Result<(), Error> {
         let before = self.at;
         let got: [u8; 4] = self.array(expected)?;
-        if got == *magic {
+        if got == magic {
             return Ok(());
         }
         self.at = before;

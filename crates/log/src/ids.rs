@@ -193,9 +193,8 @@ impl Audience {
         let first = members.next().ok_or_else(|| Error::text("an audience", FORM, ""))?;
         let mut audience = Self::only(first);
         for member in members {
-            let place = match audience.members().binary_search(&member) {
-                Ok(_) => return Err(Error::text("an audience", FORM, &format!("{member} twice"))),
-                Err(place) => place,
+            let Err(place) = audience.members().binary_search(&member) else {
+                return Err(Error::text("an audience", FORM, &format!("{member} twice")));
             };
             let count = audience.members().len();
             if count == limits::PARTNERS_MAX {

@@ -1,9 +1,9 @@
 //! The log: signed, sealed, append-only statements and everything that proves them.
 //!
-//! Start here: [`Fact`] is what a domain reads; `LaneWriter` makes a node's own log and
-//! `LaneMirror` verifies a partner's; both speak in [`Batch`]es, which are entries plus the
-//! [`SignedCheckpoint`] after them. `Charter` says who may sign and who may read; [`EpochRing`]
-//! opens what is sealed; `Store` is the port to disk and `fsck` re-verifies what is on it.
+//! Start here: [`Fact`] is what a domain reads; [`LaneWriter`] makes a node's own log and
+//! [`LaneMirror`] verifies a partner's; both speak in [`Batch`]es, which are entries plus the
+//! [`SignedCheckpoint`] after them. [`Charter`] says who may sign and who may read; [`EpochRing`]
+//! opens what is sealed; [`Store`] is the port to disk and `fsck` re-verifies what is on it.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -27,17 +27,26 @@ mod base64;
 mod batch;
 mod charter;
 mod checkpoint;
+mod clock;
 mod codec;
 mod contents;
 mod entry;
+mod equivocation;
 mod error;
+mod high_water;
 mod ids;
 mod keys;
+#[cfg(any(test, feature = "test-support"))]
+mod memory;
 mod merkle;
+mod mirror;
 mod seal;
 mod secrets;
 mod storage;
 mod store;
+#[cfg(any(test, feature = "test-support"))]
+pub mod testing;
+mod writer;
 
 pub use batch::{Batch, HiddenRun, Item};
 pub use charter::{
@@ -45,19 +54,28 @@ pub use charter::{
     PartnerRecord, Roster,
 };
 pub use checkpoint::{Checkpoint, Cosignature, CosignatureKind, HoldsRange, SignedCheckpoint};
+pub use clock::HybridClock;
 pub use contents::{
     Complaint, ComplaintReason, IncarnationCause, IncarnationStart, LineCheck, LogState, Pulse,
     kinds,
 };
 pub use entry::{Body, Entry, EntryHeader, Fact, Verified};
+pub use equivocation::EquivocationProof;
 pub use error::Error;
+pub use high_water::{HighWater, Standing};
 pub use ids::{Audience, EntryId, ExerciseName, Incarnation, Kind, LogId, Precedence, Realm};
 pub use keys::{Hash, Signature, SigningKey, VerifyingKey};
+#[cfg(any(test, feature = "test-support"))]
+pub use memory::{Fault, MemoryStore};
 pub use merkle::{
     Frontier, Nodes, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion,
 };
+pub use mirror::{Accepted, LaneMirror, Observation, RejectReason};
 pub use rand_core;
 pub use seal::{EPOCH_WRAPS_MAX, EpochRing, KEM_PUBLIC_BYTES, KemPublic, KemSecret, OpenProblem};
 pub use secrets::{NodeSecrets, RootSecret};
 pub use storage::StorageKey;
-pub use store::StoreError;
+pub use store::{
+    Cursor, Jump, KeyValue, LogHead, Row, Store, StoreError, StoreRead, StoreReadExt, Table, Write,
+};
+pub use writer::{Appended, Draft, EPOCH_AGE_MAX, EPOCH_ENTRIES_MAX, LaneWriter};

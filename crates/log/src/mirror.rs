@@ -1,0 +1,379 @@
+//! A partner's log as this node holds it: every batch verified before anything else sees it.
+//!
+//! A batch is taken when its checkpoint is signed by the log's node, it continues the copy at exactly
+//! its size, its leaves give the signed root, and every entry it carries whole is one this node may
+//! have. After a jump ([`LaneMirror::jump`]) the copy has two ends: the live one above the gap and the
+//! complete one below, which later batches fill until it meets the jump's start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{NodeId, PartnerId};
+
+use crate::keys::{Hash, VerifyingKey};
+use crate::store::{Cursor, Jump};
+use crate::{
+    Audience, Batch, Charter, Entry, EquivocationProof, Error, Frontier, Item, LogHead, LogId,
+    Realm, SignedCheckpoint, Verified, verify_consistency,
+};
+
+/// Checkpoints remembered per log to tell a replay from a fork without reading the store.
+const CHECKPOINTS_REMEMBERED_MAX: usize = 1_024;
+
+/// Why a batch or checkpoint is not taken. None of these change the copy.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// The bytes do not follow their layout.
+    #[error(transparent)]
+    Malformed(Error),
+    /// It is of another realm.
+    #[error("expected realm `{expected}`, got `{got}`")]
+    Realm {
+        /// This node's realm.
+        expected: Realm,
+        /// The batch's.
+        got: Realm,
+    },
+    /// It is of another log.
+    #[error("expected log {expected}, got {got}")]
+    Log {
+        /// The mirrored log.
+        expected: LogId,
+        /// The batch's.
+        got: LogId,
+    },
+    /// The charter lists no such node.
+    #[error("expected a node listed by its partner, got {node}")]
+    UnknownNode {
+        /// The log's node.
+        node: NodeId,
+    },
+    /// The checkpoint is not signed by the log's node.
+    #[error("expected a checkpoint signed by {node}, got one that is not")]
+    Signature {
+        /// The log's node.
+        node: NodeId,
+    },
+    /// It is here already; nothing to do.
+    #[error("expected a batch after {have} entries, got one up to {got} again")]
+    Duplicate {
+        /// Entries held without a gap.
+        have: u64,
+        /// The batch's end.
+        got: u64,
+    },
+    /// Entries before it are missing.
+    #[error("expected a batch that starts at {have}, got one that starts at {got}")]
+    Gap {
+        /// Entries held without a gap.
+        have: u64,
+        /// The batch's first index.
+        got: u64,
+    },
+    /// It starts before and ends after what is held; the sender should start at `have`.
+    #[error("expected a batch that starts at {have}, got one from {first} to {end}")]
+    Overlap {
+        /// Entries held without a gap.
+        have: u64,
+        /// The batch's first index.
+        first: u64,
+        /// The batch's end.
+        end: u64,
+    },
+    /// Its leaves do not give the signed root.
+    #[error("expected leaves that give the signed root at size {size}, got others")]
+    Root {
+        /// The checkpoint's size.
+        size: u64,
+    },
+    /// The log's node signed two histories.
+    #[error("expected one history, got two signed ones of size {}", .0.checkpoints().1.checkpoint.size)]
+    Equivocation(Box<EquivocationProof>),
+    /// An entry was written under a charter edition this node does not have.
+    #[error("expected charter edition {have} or older, got {got}")]
+    CharterUnknown {
+        /// This node's edition.
+        have: u32,
+        /// The entry's.
+        got: u32,
+    },
+    /// Charter editions or logged times go backwards.
+    #[error("expected {what} that rises in the log, got a lower one at entry {index}")]
+    Backwards {
+        /// `a logged time` or `a charter edition`.
+        what: &'static str,
+        /// The entry.
+        index: u64,
+    },
+    /// An entry is carried whole that this node's partner may not have, or to an audience its origin
+    /// does not belong to.
+    #[error("expected entries addressed to {partner}, got entry {index} for {audience}")]
+    NotReleasable {
+        /// This node's partner.
+        partner: PartnerId,
+        /// The entry.
+        index: u64,
+        /// Its audience.
+        audience: Audience,
+    },
+}
+
+impl RejectReason {
+    /// Whether the sender broke the protocol, rather than time or order having played a part.
+    pub const fn is_fault(&self) -> bool {
+        !matches!(
+            self,
+            Self::Duplicate { .. }
+                | Self::Gap { .. }
+                | Self::Overlap { .. }
+                | Self::CharterUnknown { .. }
+                | Self::UnknownNode { .. }
+        )
+    }
+}
+
+/// A batch that was taken.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The batch as received, to be stored as it is.
+    pub batch: Batch,
+    /// The entries it carries whole, in order.
+    pub entries: Vec<Verified<Entry>>,
+    /// Its checkpoint, to be cosigned once stored.
+    pub checkpoint: Verified<SignedCheckpoint>,
+    /// Where the log stands with it.
+    pub head: LogHead,
+    /// Whether it fills a gap below the live end; such facts never page anyone.
+    pub backfill: bool,
+}
+
+/// What a checkpoint seen elsewhere says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observation {
+    /// The same as the one held.
+    Confirmed,
+    /// Further than this copy.
+    Ahead,
+    /// At a size this copy has no checkpoint in memory for.
+    Unknown,
+}
+
+/// This node's copy of one log.
+#[derive(Clone, Debug)]
+pub struct LaneMirror {
+    realm: Realm,
+    me: PartnerId,
+    head: LogHead,
+    recent: BTreeMap<u64, SignedCheckpoint>,
+}
+
+impl LaneMirror {
+    /// Continues the copy at `head` ([`LogHead::start`] for a new one) for a node of `me`.
+    pub const fn new(realm: Realm, me: PartnerId, head: LogHead) -> Self {
+        Self { realm, me, head, recent: BTreeMap::new() }
+    }
+
+    /// The log.
+    pub const fn log(&self) -> LogId {
+        self.head.log
+    }
+
+    /// Where the copy stands.
+    pub const fn head(&self) -> &LogHead {
+        &self.head
+    }
+
+    /// Remembers a stored checkpoint, so that a fork at its size is recognised after a restart.
+    pub fn remember(&mut self, checkpoint: &Verified<SignedCheckpoint>) {
+        if checkpoint.checkpoint.log == self.head.log {
+            self.keep(checkpoint);
+        }
+    }
+
+    /// Takes a batch, or says why not. The caller persists what it gets before cosigning it.
+    pub fn accept(
+        &mut self,
+        bytes: impl Into<Arc<[u8]>>,
+        charter: &Charter,
+    ) -> Result<Accepted, RejectReason> {
+        let bytes: Arc<[u8]> = bytes.into();
+        let (checkpoint, first, at) =
+            Batch::parse_start(&bytes).map_err(RejectReason::Malformed)?;
+        let checkpoint = self.check_signed(checkpoint, charter)?;
+        let backfill = self.place(&checkpoint, first)?;
+        let batch = Batch::parse_items(bytes, (*checkpoint).clone(), first, at)
+            .map_err(RejectReason::Malformed)?;
+        let mut cursor = self.cursor(first).clone();
+        self.check_entries(&batch, &mut cursor, charter)?;
+        batch.extend(&mut cursor.frontier);
+        if cursor.frontier.root() != checkpoint.checkpoint.root {
+            return Err(RejectReason::Root { size: batch.end() });
+        }
+        let mut head = self.head.clone();
+        match &mut head.jump {
+            Some(jump) if !backfill => jump.live = cursor,
+            _ => head.done = cursor,
+        }
+        if let Some(jump) = &head.jump
+            && head.done.frontier.size() >= jump.start.size()
+        {
+            // The gap is filled; both ends must have met in one tree.
+            if head.done.frontier != jump.start {
+                return Err(RejectReason::Root { size: batch.end() });
+            }
+            head.done = jump.live.clone();
+            head.jump = None;
+        }
+        self.keep(&checkpoint);
+        self.head = head;
+        let entries = batch.entries().cloned().map(Verified::new).collect();
+        Ok(Accepted { batch, entries, checkpoint, head: self.head.clone(), backfill })
+    }
+
+    /// Moves the live end to a newer checkpoint, leaving a gap: `proof` shows that it extends the
+    /// newest one held, `frontier` is its tree. Gives the checkpoint and the new head.
+    pub fn jump(
+        &mut self,
+        checkpoint: SignedCheckpoint,
+        frontier: Frontier,
+        proof: &[Hash],
+        charter: &Charter,
+    ) -> Result<(Verified<SignedCheckpoint>, LogHead), RejectReason> {
+        let checkpoint = self.check_signed(checkpoint, charter)?;
+        let newest = self.newest_cursor().clone();
+        let (size, root) = (checkpoint.checkpoint.size, checkpoint.checkpoint.root);
+        if size <= newest.frontier.size() {
+            let have = newest.frontier.size();
+            return Err(RejectReason::Duplicate { have, got: size });
+        }
+        verify_consistency(newest.frontier.size(), &newest.frontier.root(), size, &root, proof)
+            .map_err(RejectReason::Malformed)?;
+        if frontier.size() != size || frontier.root() != root {
+            return Err(RejectReason::Malformed(Error::Proof { what: "frontier" }));
+        }
+        // A second jump gives up the part held above the first gap: it is filled from below later.
+        let live = Cursor { frontier: frontier.clone(), logged: newest.logged };
+        self.head.jump = Some(Jump { start: frontier, live });
+        self.keep(&checkpoint);
+        Ok((checkpoint, self.head.clone()))
+    }
+
+    /// Compares a checkpoint seen elsewhere, such as one that another partner cosigned.
+    pub fn observe(
+        &self,
+        checkpoint: SignedCheckpoint,
+        charter: &Charter,
+    ) -> Result<Observation, RejectReason> {
+        let checkpoint = self.check_signed(checkpoint, charter)?;
+        match self.recent.get(&checkpoint.checkpoint.size) {
+            Some(known) => match EquivocationProof::of_one_size(known, &checkpoint) {
+                Some(proof) => Err(RejectReason::Equivocation(Box::new(proof))),
+                None => Ok(Observation::Confirmed),
+            },
+            None if checkpoint.checkpoint.size > self.head.newest() => Ok(Observation::Ahead),
+            None => Ok(Observation::Unknown),
+        }
+    }
+
+    fn check_signed(
+        &self,
+        checkpoint: SignedCheckpoint,
+        charter: &Charter,
+    ) -> Result<Verified<SignedCheckpoint>, RejectReason> {
+        let stated = &checkpoint.checkpoint;
+        if stated.realm != self.realm {
+            let got = stated.realm.clone();
+            return Err(RejectReason::Realm { expected: self.realm.clone(), got });
+        }
+        if stated.log != self.head.log {
+            return Err(RejectReason::Log { expected: self.head.log, got: stated.log });
+        }
+        let node = stated.log.node;
+        let key: VerifyingKey = charter.node(node).ok_or(RejectReason::UnknownNode { node })?.key;
+        checkpoint.verify(&key).map_err(|_| RejectReason::Signature { node })
+    }
+
+    /// Which end the batch continues: `true` for the one below a gap.
+    fn place(
+        &self,
+        checkpoint: &Verified<SignedCheckpoint>,
+        first: u64,
+    ) -> Result<bool, RejectReason> {
+        let end = checkpoint.checkpoint.size;
+        let have = self.head.size();
+        if let Some(known) = self.recent.get(&end)
+            && let Some(proof) = EquivocationProof::of_one_size(known, checkpoint)
+        {
+            return Err(RejectReason::Equivocation(Box::new(proof)));
+        }
+        if let Some(jump) = &self.head.jump {
+            let live = jump.live.frontier.size();
+            if first == live {
+                return Ok(false);
+            }
+            if first >= jump.start.size() && end <= live {
+                return Err(RejectReason::Duplicate { have, got: end });
+            }
+        }
+        if first == have {
+            Ok(self.head.jump.is_some())
+        } else if end <= have {
+            Err(RejectReason::Duplicate { have, got: end })
+        } else if first > have {
+            Err(RejectReason::Gap { have, got: first })
+        } else {
+            Err(RejectReason::Overlap { have, first, end })
+        }
+    }
+
+    fn cursor(&self, first: u64) -> &Cursor {
+        match &self.head.jump {
+            Some(jump) if jump.live.frontier.size() == first => &jump.live,
+            _ => &self.head.done,
+        }
+    }
+
+    fn newest_cursor(&self) -> &Cursor {
+        self.head.jump.as_ref().map_or(&self.head.done, |jump| &jump.live)
+    }
+
+    fn check_entries(
+        &self,
+        batch: &Batch,
+        cursor: &mut Cursor,
+        charter: &Charter,
+    ) -> Result<(), RejectReason> {
+        let origin = self.head.log.node.partner();
+        let mut edition = 0;
+        for item in batch.items() {
+            let Item::Entry(entry) = item else { continue };
+            let header = entry.header();
+            let index = header.id.index;
+            if header.logged <= cursor.logged {
+                return Err(RejectReason::Backwards { what: "a logged time", index });
+            }
+            if header.charter_edition < edition {
+                return Err(RejectReason::Backwards { what: "a charter edition", index });
+            }
+            if header.charter_edition > charter.edition() {
+                let (have, got) = (charter.edition(), header.charter_edition);
+                return Err(RejectReason::CharterUnknown { have, got });
+            }
+            let audience = header.audience;
+            if !audience.contains(self.me) || !audience.contains(origin) {
+                return Err(RejectReason::NotReleasable { partner: self.me, index, audience });
+            }
+            cursor.logged = header.logged;
+            edition = header.charter_edition;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, checkpoint: &Verified<SignedCheckpoint>) {
+        self.recent.insert(checkpoint.checkpoint.size, (**checkpoint).clone());
+        if self.recent.len() > CHECKPOINTS_REMEMBERED_MAX {
+            self.recent.pop_first();
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! A node's own log: sealing, appending, signing.
+//!
+//! One [`LaneWriter::append`] makes one batch with one signature. What it returns is not part of the
+//! log until the store has it:
+//!
+//! 1. `append` gives an [`Appended`]; the writer waits.
+//! 2. The shell commits [`Appended::writes`], then the high-water file.
+//! 3. `Ok`: [`LaneWriter::settle`], and only now may the batch be sent or folded.
+//!    `Err`: commit the same writes again (byte for byte the same), or read the store: if the batch is
+//!    there, `settle`; if it is not, [`LaneWriter::abandon_epoch`], which drops every epoch key so that
+//!    no index is ever sealed twice under one key.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use base::{NodeId, TimeDelta, Timestamp, limits};
+
+use crate::batch::BatchWriter;
+use crate::contents::kinds;
+use crate::entry::{BODY_BYTES_MAX, leaf_hash, log_part};
+use crate::keys::{Hash, Signature, SigningKey};
+use crate::seal::{EpochKey, EpochScope, TAG_BYTES, make_epoch};
+use crate::store::Cursor;
+use crate::{
+    Audience, Batch, Body, Charter, Checkpoint, Entry, EntryHeader, EntryId, Error, Fact,
+    HybridClock, Item, LogHead, LogId, Realm, SignedCheckpoint, StorageKey, Verified, Write,
+};
+
+/// Entries sealed under one epoch key before it is replaced.
+pub const EPOCH_ENTRIES_MAX: u64 = 1 << 20;
+/// Age of an epoch key before it is replaced.
+pub const EPOCH_AGE_MAX: TimeDelta = TimeDelta::from_seconds(24 * 60 * 60);
+
+/// Something to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// To whom.
+    pub audience: Audience,
+    /// What.
+    pub body: Body,
+}
+
+/// One batch of a node's own log, not yet persisted.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The batch, whole.
+    pub batch: Batch,
+    /// Its checkpoint.
+    pub checkpoint: Verified<SignedCheckpoint>,
+    /// Its statements, epoch entries included, in order of index.
+    pub facts: Vec<Fact>,
+    /// Where the log stands with it.
+    pub head: LogHead,
+}
+
+impl Appended {
+    /// What to commit, in one act. Making it again gives the same bytes.
+    pub fn writes(&self, storage: &StorageKey) -> Vec<Write> {
+        let bodies: Vec<(u64, Body)> = self
+            .facts
+            .iter()
+            .map(|fact| {
+                let content = fact.content.clone();
+                (fact.id.index, Body { kind: fact.kind, edition: fact.edition, content })
+            })
+            .collect();
+        let checkpoint = &self.checkpoint.checkpoint;
+        let wrapped = storage.wrap(self.batch.first(), checkpoint, &bodies);
+        vec![
+            Write::Batch(self.batch.clone()),
+            Write::Head(self.head.clone()),
+            Write::Bodies { log: self.batch.log(), end: self.batch.end(), wrapped },
+        ]
+    }
+
+    /// Ids of the appended drafts, in their order; epoch entries are left out.
+    pub fn draft_ids(&self) -> impl Iterator<Item = EntryId> + '_ {
+        self.facts.iter().filter(|fact| fact.kind != kinds::EPOCH).map(|fact| fact.id)
+    }
+}
+
+/// One lane of this node.
+#[derive(Debug)]
+pub struct LaneWriter {
+    realm: Realm,
+    log: LogId,
+    key: SigningKey,
+    log_part: Vec<u8>,
+    cursor: Cursor,
+    epochs: BTreeMap<Audience, Epoch>,
+    pending: Option<(Cursor, BTreeMap<Audience, Epoch>)>,
+}
+
+/// A key in use.
+#[derive(Clone, Debug)]
+struct Epoch {
+    number: u64,
+    key: Arc<EpochKey>,
+    since: Timestamp,
+    entries: u64,
+    /// To whom it was wrapped, with KEM generations: a change means a new key.
+    readers: BTreeMap<NodeId, u32>,
+}
+
+impl Epoch {
+    fn is_fit(&self, readers: &BTreeMap<NodeId, u32>, now: Timestamp) -> bool {
+        self.entries < EPOCH_ENTRIES_MAX
+            && now - self.since < EPOCH_AGE_MAX
+            && self.readers == *readers
+    }
+}
+
+impl LaneWriter {
+    /// Continues the log at `head` ([`LogHead::start`] for a new one). Epoch keys start afresh.
+    pub fn new(realm: Realm, head: &LogHead, key: SigningKey) -> Self {
+        assert!(head.jump.is_none(), "a node's own log has no gap");
+        let log_part = log_part(&realm, &head.log);
+        Self {
+            realm,
+            log: head.log,
+            key,
+            log_part,
+            cursor: head.done.clone(),
+            epochs: BTreeMap::new(),
+            pending: None,
+        }
+    }
+
+    /// The log.
+    pub const fn log(&self) -> LogId {
+        self.log
+    }
+
+    /// Entries that are settled.
+    pub const fn size(&self) -> u64 {
+        self.cursor.frontier.size()
+    }
+
+    /// Root and size that are settled, as a pulse cites them.
+    pub fn state(&self) -> crate::LogState {
+        let frontier = &self.cursor.frontier;
+        crate::LogState { log: self.log, size: frontier.size(), root: frontier.root() }
+    }
+
+    /// Whether a batch waits to be settled or abandoned.
+    pub const fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// How many of `drafts`, from the first, surely fit one batch, epoch entries included.
+    pub fn fitting<'d>(drafts: impl IntoIterator<Item = &'d Draft>, charter: &Charter) -> usize {
+        let epoch_bytes = 64 + charter.nodes().count() * 1_180;
+        let mut bytes = 512;
+        let mut leaves = 0;
+        let mut audiences: Vec<Audience> = Vec::new();
+        let mut count = 0;
+        for draft in drafts {
+            if !audiences.contains(&draft.audience) {
+                audiences.push(draft.audience);
+                leaves += 1;
+                bytes += ENTRY_OVERHEAD_BYTES + epoch_bytes;
+            }
+            leaves += 1;
+            bytes += ENTRY_OVERHEAD_BYTES + draft.body.content.len();
+            if leaves > limits::BATCH_ENTRIES_MAX || bytes > limits::BATCH_BYTES_MAX {
+                break;
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// Seals, hashes and signs one batch. Nothing changes if it is refused.
+    ///
+    /// # Panics
+    /// If the batch before is neither settled nor abandoned, or `drafts` is empty.
+    pub fn append(
+        &mut self,
+        drafts: Vec<Draft>,
+        charter: &Charter,
+        clock: &mut HybridClock,
+        now: Timestamp,
+        rng: &mut dyn rand_core::CryptoRng,
+    ) -> Result<Appended, Error> {
+        assert!(self.pending.is_none(), "the batch before is settled or abandoned first");
+        assert!(!drafts.is_empty(), "a batch has at least one entry");
+        assert_eq!(*charter.realm(), self.realm, "one process serves one realm");
+        for draft in &drafts {
+            self.check(draft, charter)?;
+        }
+        clock.observe(self.cursor.logged, Timestamp::MAX);
+        let mut assembly = Assembly::new(self);
+        for draft in drafts {
+            let epoch = self.epoch_for(&mut assembly, draft.audience, charter, clock, now, rng)?;
+            assembly.push(self, draft, epoch, charter.edition(), clock.next(now))?;
+        }
+        let (appended, cursor, epochs) = assembly.finish(self);
+        self.pending = Some((cursor, epochs));
+        Ok(appended)
+    }
+
+    /// The batch is in the store.
+    pub fn settle(&mut self) {
+        let (cursor, epochs) = self.pending.take().expect("a batch waits to be settled");
+        self.cursor = cursor;
+        self.epochs = epochs;
+    }
+
+    /// The batch is not in the store and never will be: forget it and every epoch key.
+    pub fn abandon_epoch(&mut self) {
+        self.pending = None;
+        self.epochs.clear();
+    }
+
+    fn check(&self, draft: &Draft, charter: &Charter) -> Result<(), Error> {
+        if !charter.allows(self.log.node.partner(), &draft.audience) {
+            return Err(Error::NotInCharter {
+                what: "an audience with this node's partner",
+                got: draft.audience.to_string(),
+                edition: charter.edition(),
+            });
+        }
+        let bytes = draft.body.content.len();
+        if bytes > limits::ENTRY_CONTENT_BYTES_MAX {
+            return Err(Error::Limit {
+                what: "bytes of content",
+                max: limits::ENTRY_CONTENT_BYTES_MAX as u64,
+                got: bytes as u64,
+            });
+        }
+        Ok(())
+    }
+
+    /// The epoch to seal the next entry under; puts an epoch entry first where a new key is needed.
+    fn epoch_for(
+        &self,
+        assembly: &mut Assembly,
+        audience: Audience,
+        charter: &Charter,
+        clock: &mut HybridClock,
+        now: Timestamp,
+        rng: &mut dyn rand_core::CryptoRng,
+    ) -> Result<u64, Error> {
+        let members = charter.readers(self.log.node.partner(), &audience);
+        let readers: BTreeMap<NodeId, u32> =
+            members.iter().map(|(node, kem)| (*node, kem.generation)).collect();
+        if let Some(epoch) = assembly.epochs.get(&audience)
+            && epoch.is_fit(&readers, now)
+        {
+            return Ok(epoch.number);
+        }
+        let number = assembly.cursor.frontier.size() + 1;
+        let scope = EpochScope { realm: &self.realm, log: self.log, epoch: number, audience };
+        let (key, content) = make_epoch(&scope, &members, rng)?;
+        let body = Body { kind: kinds::EPOCH, edition: 1, content };
+        assembly.push(self, Draft { audience, body }, 0, charter.edition(), clock.next(now))?;
+        let epoch = Epoch { number, key: Arc::new(key), since: now, entries: 0, readers };
+        assembly.epochs.insert(audience, epoch);
+        Ok(number)
+    }
+}
+
+/// Most bytes an entry takes beside its content: header, audience of 32, kind, seal, lengths.
+const ENTRY_OVERHEAD_BYTES: usize = 1 + 8 + 8 + 4 + 8 + 97 + 4 + 1 + 48 + 2 + TAG_BYTES;
+
+/// A batch being put together, apart from the writer so that a refusal changes nothing.
+struct Assembly {
+    first: u64,
+    cursor: Cursor,
+    epochs: BTreeMap<Audience, Epoch>,
+    out: BatchWriter,
+    leaves: Vec<(EntryHeader, Hash, Range<usize>)>,
+    facts: Vec<Fact>,
+    header: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Assembly {
+    fn new(writer: &LaneWriter) -> Self {
+        let cursor = writer.cursor.clone();
+        let first = cursor.frontier.size();
+        Self {
+            first,
+            // Root and signature are known only at the end; their places are kept.
+            out: BatchWriter::new(&writer.unsigned(0, [0; 32]), first),
+            cursor,
+            epochs: writer.epochs.clone(),
+            leaves: Vec::new(),
+            facts: Vec::new(),
+            header: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    fn push(
+        &mut self,
+        writer: &LaneWriter,
+        draft: Draft,
+        epoch: u64,
+        charter_edition: u32,
+        logged: Timestamp,
+    ) -> Result<(), Error> {
+        let index = self.cursor.frontier.size();
+        let id = EntryId { log: writer.log, index };
+        let header = EntryHeader { id, logged, charter_edition, epoch, audience: draft.audience };
+        self.header.clear();
+        self.header.extend_from_slice(&writer.log_part);
+        header.put_entry_part(&mut self.header);
+        self.body.clear();
+        draft.body.put(&mut self.body);
+        if epoch > 0 {
+            let state = self.epochs.get_mut(&draft.audience).expect("an epoch was made or found");
+            let tag = state.key.seal(index, &self.header, &mut self.body);
+            self.body.extend_from_slice(&tag);
+            state.entries += 1;
+        }
+        assert!(self.body.len() <= BODY_BYTES_MAX, "contents are checked before sealing");
+        let entry_part = &self.header[writer.log_part.len()..];
+        let hash = leaf_hash(&writer.log_part, entry_part, &self.body);
+        self.out.entry(&header, &self.body);
+        let end = self.out.bytes.len();
+        self.leaves.push((header, hash, end - self.body.len()..end));
+        self.cursor.frontier.push(hash);
+        self.cursor.logged = logged;
+        self.facts.push(Fact {
+            id,
+            leaf_hash: hash,
+            at: logged,
+            logged,
+            origin: writer.log.node,
+            audience: draft.audience,
+            precedence: writer.log.lane,
+            charter_edition,
+            kind: draft.body.kind,
+            edition: draft.body.edition,
+            content: draft.body.content,
+        });
+        let over = |what, max: usize, got: usize| {
+            if got > max {
+                Err(Error::Limit { what, max: max as u64, got: got as u64 })
+            } else {
+                Ok(())
+            }
+        };
+        over("entries in a batch", limits::BATCH_ENTRIES_MAX, self.leaves.len())?;
+        over("bytes in a batch", limits::BATCH_BYTES_MAX, end)
+    }
+
+    fn finish(mut self, writer: &LaneWriter) -> (Appended, Cursor, BTreeMap<Audience, Epoch>) {
+        let frontier = &self.cursor.frontier;
+        let unsigned = writer.unsigned(frontier.size(), frontier.root());
+        let checkpoint = unsigned.checkpoint.sign(&writer.key);
+        let start = BatchWriter::new(&checkpoint, self.first).bytes;
+        self.out.bytes[..start.len()].copy_from_slice(&start);
+        let bytes: Arc<[u8]> = self.out.bytes.into();
+        let items = self.leaves.into_iter();
+        let items = items
+            .map(|(header, hash, body)| Item::Entry(Entry::new(header, hash, bytes.clone(), body)));
+        let items = items.collect();
+        let batch = Batch::from_parts(bytes.clone(), (*checkpoint).clone(), self.first, items);
+        let head = LogHead { log: writer.log, done: self.cursor.clone(), jump: None };
+        let appended = Appended { batch, checkpoint, facts: self.facts, head };
+        (appended, self.cursor, self.epochs)
+    }
+}
+
+impl LaneWriter {
+    fn unsigned(&self, size: u64, root: Hash) -> SignedCheckpoint {
+        let checkpoint = Checkpoint { realm: self.realm.clone(), log: self.log, size, root };
+        SignedCheckpoint { checkpoint, signature: Signature([0; 64]) }
+    }
+}
