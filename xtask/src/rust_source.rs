@@ -216,6 +216,12 @@ pub(crate) fn inclusions(text: &str, code: &str) -> Vec<Inclusion> {
             }
             continue;
         }
+        if word == REGISTRY {
+            let words = registry_words(code, at + word.len());
+            found.extend(
+                words.map(|name| Inclusion { inside: inside(), target: Target::Module(name) }),
+            );
+        }
         if word != "mod" {
             continue;
         }
@@ -237,6 +243,23 @@ pub(crate) fn inclusions(text: &str, code: &str) -> Vec<Inclusion> {
         }
     }
     found
+}
+
+/// The words of every call of the registry's macro.
+pub(crate) fn registry(code: &str) -> Vec<String> {
+    let calls = words(code).filter(|(_, word)| *word == REGISTRY);
+    calls.flat_map(|(at, word)| registry_words(code, at + word.len())).collect()
+}
+
+/// The macro whose words are modules: the list of domains.
+const REGISTRY: &str = "registry";
+
+/// The words between the braces of a call of the registry's macro that begins at a byte.
+fn registry_words(code: &str, at: usize) -> impl Iterator<Item = String> {
+    let call = code[at..].strip_prefix('!').map(str::trim_start);
+    let inner =
+        call.and_then(|call| call.strip_prefix('{')?.split_once('}')).map(|(inner, _)| inner);
+    words(inner.unwrap_or_default()).map(|(_, word)| word.to_owned())
 }
 
 /// The value of a `#[path = "…"]` in the attributes right before a `mod`.
@@ -338,7 +361,8 @@ mod tests {
     #[test]
     fn inclusions_are_found_with_their_surroundings() {
         let text = "mod a;\n#[cfg(test)]\nmod tests { mod b; }\n#[path = \"x/y.rs\"]\npub mod c;\n\
-                    // mod d;\ninclude!(\"z.rs\");\nmod e { fn f() {} }\nmod g;\n";
+                    // mod d;\ninclude!(\"z.rs\");\nmod e { fn f() {} }\nmod g;\n\
+                    registry::registry! {\n    h\n    i\n}\n";
         let got = inclusions(text, &mask(text).code);
         let of = |inside: &[&str], target| Inclusion {
             inside: inside.iter().map(|name| (*name).to_owned()).collect(),
@@ -352,6 +376,8 @@ mod tests {
                 of(&[], Target::Path("x/y.rs".to_owned())),
                 of(&[], Target::Path("z.rs".to_owned())),
                 of(&[], Target::Module("g".to_owned())),
+                of(&[], Target::Module("h".to_owned())),
+                of(&[], Target::Module("i".to_owned())),
             ]
         );
     }

@@ -3,6 +3,7 @@
 //! They run as a test of this crate, so `cargo test` alone catches a breach. A rule reads the
 //! tree and nothing else; each is tested by a planted breach.
 
+mod apart;
 mod dead;
 mod documents;
 mod edges;
@@ -24,6 +25,8 @@ pub(crate) const RULES: &[Rule] = &[
     edges::MEMBERS,
     purity::BANS,
     purity::DEPENDENCIES,
+    apart::DOMAINS,
+    apart::TRUTH,
     length::FILES,
     length::FUNCTIONS,
     words::UNFINISHED,
