@@ -183,7 +183,8 @@ pub struct AsterixReport {
 }
 
 /// A scan whose every number has been checked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "ScanReport", into = "ScanReport")]
 pub struct Scan(ScanReport);
 
 /// Content of `track.declared`, edition 1: gives an object its public id.
@@ -209,7 +210,8 @@ pub struct PlotRef {
 }
 
 /// A declaration that has been checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "DeclaredReport", into = "DeclaredReport")]
 pub struct Declared(DeclaredReport);
 
 /// Why a scan or declaration is refused.
@@ -289,9 +291,7 @@ impl From<Fault> for DecodeError {
             Fault::Count { what, min, max, got, whose } => {
                 (format!("{min} to {max} {what}{whose}"), got.to_string())
             }
-            Fault::Missing { expected, whose } => {
-                (format!("{expected}{whose}"), "none".to_owned())
-            }
+            Fault::Missing { expected, whose } => (format!("{expected}{whose}"), "none".to_owned()),
         };
         Self { expected, got }
     }
@@ -361,6 +361,34 @@ impl Declared {
     }
 }
 
+impl TryFrom<ScanReport> for Scan {
+    type Error = Fault;
+
+    fn try_from(report: ScanReport) -> Result<Self, Fault> {
+        Self::new(report)
+    }
+}
+
+impl From<Scan> for ScanReport {
+    fn from(scan: Scan) -> Self {
+        scan.0
+    }
+}
+
+impl TryFrom<DeclaredReport> for Declared {
+    type Error = Fault;
+
+    fn try_from(report: DeclaredReport) -> Result<Self, Fault> {
+        Self::new(report)
+    }
+}
+
+impl From<Declared> for DeclaredReport {
+    fn from(declared: Declared) -> Self {
+        declared.0
+    }
+}
+
 const POSITIVE: f64 = 1e-9;
 
 fn within(what: &'static str, got: f64, min: f64, max: f64, whose: &Whose) -> Result<(), Fault> {
@@ -398,10 +426,7 @@ fn check_plot(sensor: &SensorInfo, plot: &Plot, whose: &Whose) -> Result<(), Fau
     within("plot offset (seconds)", offset_s, min, max, whose)?;
     let range = |what, got, min, max| within(what, got, min, max, whose);
     match (&plot.report, sensor.kind) {
-        (
-            PlotReport::Radar { range_m, azimuth_deg, elevation_deg, sigmas },
-            SensorKind::Radar,
-        ) => {
+        (PlotReport::Radar { range_m, azimuth_deg, elevation_deg, sigmas }, SensorKind::Radar) => {
             range("range_m", *range_m, 1.0, 1e8)?;
             range("azimuth_deg", *azimuth_deg, -360.0, 360.0)?;
             range("elevation_deg", *elevation_deg, -90.0, 90.0)?;
@@ -412,20 +437,16 @@ fn check_plot(sensor: &SensorInfo, plot: &Plot, whose: &Whose) -> Result<(), Fau
             }
             Ok(())
         }
-        (
-            PlotReport::Geodetic { lat_deg, lon_deg, height_m, sigma_m },
-            SensorKind::Geodetic,
-        ) => {
+        (PlotReport::Geodetic { lat_deg, lon_deg, height_m, sigma_m }, SensorKind::Geodetic) => {
             range("lat_deg", *lat_deg, -90.0, 90.0)?;
             range("lon_deg", *lon_deg, -180.0, 360.0)?;
             range("height_m", *height_m, -20_000.0, 1e8)?;
             range("sigma_m", *sigma_m, POSITIVE, 1e6)
         }
         (PlotReport::Asterix(report), SensorKind::Asterix) => check_asterix(report, whose),
-        _ => Err(Fault::Missing {
-            expected: "plots of the sensor's own kind",
-            whose: whose.clone(),
-        }),
+        _ => {
+            Err(Fault::Missing { expected: "plots of the sensor's own kind", whose: whose.clone() })
+        }
     }
 }
 
