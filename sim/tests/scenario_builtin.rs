@@ -51,7 +51,8 @@ fn every_line_is_read_back_and_arrives_in_order() {
         let lines: Vec<Line> = read(text.as_bytes()).map(|(_, line)| line.unwrap()).collect();
         let Line::Header(header) = &lines[0] else { panic!("{}: no header", builtin.name) };
         assert_eq!((header.seed(), header.realm()), (builtin.seed, builtin::REALM));
-        let partners: BTreeSet<_> = header.sensors().iter().map(|s| s.partner()).collect();
+        let partners: BTreeSet<_> =
+            header.sensors().iter().map(formats::scenario::Sensor::partner).collect();
         assert!(partners.len() >= 2, "{}: sensors of {partners:?}", builtin.name);
         let times: Vec<_> = lines[1..]
             .iter()
@@ -103,6 +104,11 @@ fn missiles_come_down_where_their_scenarios_say() {
         assert!(off_km < km_max, "{name}: {off_km} km away");
         assert!(truth.position().to_geodetic().height().0.abs() < 1.0);
     }
+    let text = committed("stages-2017-07-28.truth.jsonl");
+    let stage = text.lines().rfind(|line| line.contains(r#""class":"debris""#)).unwrap();
+    let fallen = Truth::parse(1, stage).unwrap().position().to_geodetic();
+    assert!(fallen.height().0.abs() < 1.0, "the stage is down before the recording ends");
+    assert!((127.0..133.0).contains(&fallen.lon().0), "in the sea east of Korea: {fallen:?}");
     let launch: base::Timestamp = "2017-07-28T14:42:00Z".parse().unwrap();
     let flight_s = last_of_missile("hwasong14-2017-07-28").t().since(launch).as_seconds().0;
     assert!((flight_s - 2_832.0).abs() < 0.5, "{flight_s}");
@@ -141,7 +147,7 @@ fn partners_see_the_lofted_flight_long_enough_to_estimate_it() {
             .iter()
             .min_by_key(|t| t.t().since(scan.t_meas()).as_nanos().abs())
             .filter(|t| t.position().to_geodetic().height().0 > 250_000.0)
-            .map(|t| t.position());
+            .map(Truth::position);
         let Some(place) = range_m else { continue };
         let near = |plot: &Plot| match plot {
             Plot::Geodetic(plot) => plot.place().to_ecef().distance(&place).0 < 60_000.0,

@@ -13,7 +13,7 @@ without --truth NAME.truth.jsonl, both in the working directory.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match Command::parse(&arguments).and_then(|command| command.run()) {
+    match Command::parse(&arguments).and_then(Command::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("sim-scenario: {problem}");

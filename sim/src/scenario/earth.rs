@@ -254,7 +254,7 @@ mod tests {
         // A quarter of the meridian: 10,001,965.729 m.
         let quarter = geodesic_between(&place(0.0, 10.0), &place(90.0, 10.0));
         assert!((quarter.distance.0 - 10_001_965.729).abs() < 1e-3, "{}", quarter.distance.0);
-        assert_eq!(geodesic_between(&place(40.0, 127.0), &place(40.0, 127.0)).distance.0, 0.0);
+        assert!(geodesic_between(&place(40.0, 127.0), &place(40.0, 127.0)).distance.0 < 1e-9);
     }
 
     #[test]

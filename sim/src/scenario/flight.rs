@@ -47,6 +47,11 @@ pub struct Shot {
 #[derive(Clone, Debug)]
 pub struct Trajectory {
     steps: Vec<Step<6>>,
+    /// Inertial state at the cut-off of each stage and its time, seconds from launch.
+    cutoffs: Vec<(f64, [f64; 6])>,
+    site: Geodetic,
+    /// Seconds from launch to where this path begins; later than 0 only for a stage that was dropped.
+    pub begin_s: f64,
     /// Seconds from launch to the last cut-off.
     pub burnout_s: f64,
     /// Seconds from launch to the highest point.
@@ -62,13 +67,36 @@ pub struct Trajectory {
 }
 
 impl Trajectory {
-    /// Motion `time_s` seconds after launch, or nothing before launch and after impact.
+    /// Motion `time_s` seconds after launch, or nothing before it begins and after impact.
     pub fn at(&self, time_s: f64) -> Option<Motion> {
-        if !(0.0..=self.flight_s).contains(&time_s) {
+        if !(self.begin_s..=self.flight_s).contains(&time_s) {
             return None;
         }
         let index = self.steps.partition_point(|step| step.end_s() < time_s);
         self.steps.get(index).map(|step| to_earth_fixed(&step.at(time_s), time_s))
+    }
+
+    /// Whether an engine burns.
+    pub fn burns_at(&self, time_s: f64) -> bool {
+        (0.0..=self.burnout_s).contains(&time_s)
+    }
+
+    /// The way down of stage `index` (from 0) after its own cut-off, as a tumbling body with
+    /// `ballistic_kg_m2`; times stay seconds from launch.
+    pub fn dropped_stage(
+        &self,
+        index: usize,
+        ballistic_kg_m2: f64,
+        tolerance: &Tolerance<6>,
+    ) -> Result<Self, Error> {
+        let &(begin_s, state) = self
+            .cutoffs
+            .get(index)
+            .ok_or(Error::NoSuchStage { got: index, stages: self.cutoffs.len() })?;
+        let mut steps = Vec::new();
+        fall(begin_s, state, ballistic_kg_m2, Environment::Full, tolerance, &mut steps)?;
+        // Before zero: a dropped stage never burns.
+        Ok(Self { begin_s, ..finish(steps, -1.0, &self.site, Vec::new())? })
     }
 
     /// Steps the integrator took.
@@ -98,6 +126,7 @@ pub fn fly(
     let drift = ground_velocity(start_m);
     let mut state = [start_m[0], start_m[1], start_m[2], drift[0], drift[1], drift[2]];
     let mut steps = Vec::new();
+    let mut cutoffs = Vec::new();
     let mut time_s = 0.0;
     let last = shot.vehicle.stages.len() - 1;
     for (index, stage) in shot.vehicle.stages.iter().enumerate() {
@@ -112,17 +141,35 @@ pub fn fly(
                 integrate(&slope, time_s, corner_s, state, tolerance, &|_, _| false, &mut steps)?;
             time_s = corner_s;
         }
+        cutoffs.push((time_s, state));
     }
-    let burnout_s = time_s;
-    let ballistic = shot.vehicle.reentry_ballistic_kg_m2;
-    let slope = |_: f64, y: &[f64; 6]| coast(y, ballistic, environment);
+    let ballistic_kg_m2 = shot.vehicle.reentry_ballistic_kg_m2;
+    fall(time_s, state, ballistic_kg_m2, environment, tolerance, &mut steps)?;
+    finish(steps, time_s, &shot.site, cutoffs)
+}
+
+/// Free flight from `begin_s` until a step ends below the ground.
+fn fall(
+    begin_s: f64,
+    state: [f64; 6],
+    ballistic_kg_m2: f64,
+    environment: Environment,
+    tolerance: &Tolerance<6>,
+    steps: &mut Vec<Step<6>>,
+) -> Result<(), Error> {
+    let slope = |_: f64, y: &[f64; 6]| coast(y, ballistic_kg_m2, environment);
     let down = |t: f64, y: &[f64; 6]| height_and_climb(&to_earth_fixed(y, t)).0 <= 0.0;
-    integrate(&slope, time_s, FLIGHT_S_MAX, state, tolerance, &down, &mut steps)?;
-    finish(steps, burnout_s, &shot.site)
+    integrate(&slope, begin_s, FLIGHT_S_MAX, state, tolerance, &down, steps)?;
+    Ok(())
 }
 
 /// Finds the highest point and the ground in the steps.
-fn finish(steps: Vec<Step<6>>, burnout_s: f64, site: &Geodetic) -> Result<Trajectory, Error> {
+fn finish(
+    steps: Vec<Step<6>>,
+    burnout_s: f64,
+    site: &Geodetic,
+    cutoffs: Vec<(f64, [f64; 6])>,
+) -> Result<Trajectory, Error> {
     let height = |step: &Step<6>, t: f64| height_and_climb(&to_earth_fixed(&step.at(t), t));
     let never = Error::Integration { time_s: FLIGHT_S_MAX, reason: "the flight never came down" };
     let final_step = steps.last().ok_or(never.clone())?;
@@ -142,7 +189,18 @@ fn finish(steps: Vec<Step<6>>, burnout_s: f64, site: &Geodetic) -> Result<Trajec
         }
     }
     let ground = geodesic_between(site, &ground_point);
-    Ok(Trajectory { steps, burnout_s, apogee_s, apogee_m, flight_s, impact: ground_point, ground })
+    Ok(Trajectory {
+        steps,
+        cutoffs,
+        site: *site,
+        begin_s: 0.0,
+        burnout_s,
+        apogee_s,
+        apogee_m,
+        flight_s,
+        impact: ground_point,
+        ground,
+    })
 }
 
 /// Where a function that is positive at `low` and not at `high` crosses zero, by bisection to the

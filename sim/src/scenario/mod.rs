@@ -50,6 +50,14 @@ pub enum Error {
         /// Worst relative miss of the nearest flight.
         miss: f64,
     },
+    /// A stage the vehicle does not have.
+    #[error("expected a stage below {stages}, got {got}")]
+    NoSuchStage {
+        /// What came, counted from 0.
+        got: usize,
+        /// How many the flight has.
+        stages: usize,
+    },
     /// A name no built-in scenario has.
     #[error("expected a built-in scenario (`{known}`), got `{got}`; hint: `--list` tells of each")]
     UnknownScenario {

@@ -43,9 +43,9 @@ impl Object {
     pub fn at(&self, time: Timestamp) -> Option<Sight> {
         let time_s = time.since(self.start).as_seconds().0;
         match &self.path {
-            Path::Flight(flight) => flight
-                .at(time_s)
-                .map(|motion| Sight { motion, burning: time_s <= flight.burnout_s }),
+            Path::Flight(flight) => {
+                flight.at(time_s).map(|motion| Sight { motion, burning: flight.burns_at(time_s) })
+            }
             Path::Air(track) => track.at(time_s).map(|motion| Sight { motion, burning: false }),
         }
     }

@@ -227,14 +227,11 @@ fn solve_linear(mut matrix: [[f64; 5]; 4], unknowns: usize) -> Option<[f64; 4]> 
         if !lead.is_finite() || lead.abs() < 1e-14 {
             return None;
         }
-        for column in 0..5 {
-            matrix[pivot][column] /= lead;
-        }
+        let divided = matrix[pivot].map(|value| value / lead);
+        matrix[pivot] = divided;
         for row in (0..unknowns).filter(|&row| row != pivot) {
             let factor = matrix[row][pivot];
-            for column in 0..5 {
-                matrix[row][column] -= factor * matrix[pivot][column];
-            }
+            matrix[row] = std::array::from_fn(|i| matrix[row][i] - factor * divided[i]);
         }
     }
     Some(std::array::from_fn(|i| if i < unknowns { matrix[i][4] } else { 0.0 }))

@@ -1,4 +1,4 @@
-//! Seeded randomness: ChaCha8 with one stream a user, so that adding a sensor changes no other.
+//! Seeded randomness: `ChaCha8` with one stream a user, so that adding a sensor changes no other.
 
 use base::math;
 use rand_chacha::ChaCha8Rng;

@@ -58,14 +58,17 @@ impl Scene {
     }
 
     fn truth(&self) -> Result<Vec<Truth>, Error> {
+        let period = TimeDelta::from_seconds_f64(self.truth_period);
+        assert!(period > TimeDelta::ZERO, "truth lines need a period");
         let mut truth = Vec::new();
         for object in &self.objects {
-            let mut times: Vec<Timestamp> = (0_u32..)
-                .map(|k| f64::from(k) * self.truth_period.0)
-                .map(|after_s| self.begin + TimeDelta::from_seconds_f64(Seconds(after_s)))
-                .take_while(|time| *time <= self.end)
-                .collect();
-            times.extend(object.impact());
+            let mut times = Vec::new();
+            let mut time = self.begin;
+            while time <= self.end {
+                times.push(time);
+                time += period;
+            }
+            times.extend(object.impact().filter(|impact| *impact <= self.end));
             for time in times {
                 let Some(sight) = object.at(time) else { continue };
                 truth.push(Truth::new(

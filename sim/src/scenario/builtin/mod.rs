@@ -11,6 +11,7 @@ use formats::scenario::{Inject, TruthClass};
 use serde_json::json;
 
 use super::Error;
+use super::flight::FINE;
 use super::object::{Object, Path};
 use super::plan::FlightPlan;
 use super::published::{self, PublishedFlight};
@@ -61,9 +62,15 @@ pub fn all() -> &'static [Builtin] {
         },
         Builtin {
             name: "short-range-2022-10-05",
-            about: "a short-range flight into the sea east of Korea: four minutes from fire to fall",
+            about: "a short-range flight into the sea east of Korea: five minutes from fire to fall",
             seed: 20_221_005,
             scene: short_range,
+        },
+        Builtin {
+            name: "stages-2017-07-28",
+            about: "the first fifteen minutes of the lofted flight, with its first stage falling back",
+            seed: 3,
+            scene: stages,
         },
         Builtin {
             name: "exercise-akita",
@@ -131,6 +138,31 @@ fn short_range() -> Result<Scene, Error> {
     ];
     let (begin, end) = (scene.begin, scene.end);
     scene.objects.extend(traffic::korea(begin, end)?);
+    Ok(scene)
+}
+
+/// Ends before the warhead comes down: what a node knows of it then is a forecast.
+fn stages() -> Result<Scene, Error> {
+    // A tumbling cylinder of a few tonnes.
+    const STAGE_BALLISTIC_KG_M2: f64 = 1_500.0;
+    let mut scene = flight_scene(&published::HWASONG_14)?;
+    scene.end = scene.begin + TimeDelta::from_seconds(900);
+    let missile = &scene.objects[0];
+    let Path::Flight(flight) = &missile.path else { panic!("a flight scene begins with a flight") };
+    let stage = Object {
+        name: "stage-1".to_owned(),
+        class: TruthClass::Debris,
+        start: missile.start,
+        path: Path::Flight(flight.dropped_stage(0, STAGE_BALLISTIC_KG_M2, &FINE)?),
+    };
+    scene.objects.push(stage);
+    scene.sensors = vec![
+        sensors::cheongju(2.0)?,
+        sensors::shariki(4.0)?,
+        sensors::sado(6.0)?,
+        sensors::overhead()?,
+        sensors::ship(10.0)?,
+    ];
     Ok(scene)
 }
 

@@ -164,3 +164,19 @@ fn a_boost_that_cannot_come_down_is_an_error() {
     let run = fly(&Shot { vehicle: escape, ..shot(60.0) }, Environment::Full, &COARSE);
     assert!(matches!(run, Err(Error::Integration { .. })));
 }
+
+#[test]
+fn a_dropped_stage_leaves_the_flight_at_its_cutoff_and_falls_short() {
+    let vehicle = super::super::vehicle::LIQUID_TWO_STAGE;
+    let shot = Shot { vehicle, ..shot(60.0) };
+    let flown = fly(&shot, Environment::Full, &FINE).unwrap();
+    let stage = flown.dropped_stage(0, 1_500.0, &FINE).unwrap();
+    assert!((stage.begin_s - vehicle.stages[0].burn_s).abs() < 1e-9);
+    let (one, other) = (flown.at(stage.begin_s).unwrap(), stage.at(stage.begin_s).unwrap());
+    assert!(one.position.distance(&other.position).0 < 1e-3);
+    assert!(stage.at(stage.begin_s - 0.1).is_none() && !stage.burns_at(stage.begin_s));
+    assert!(flown.burns_at(stage.begin_s) && !flown.burns_at(flown.burnout_s + 0.1));
+    assert!(stage.ground.distance.0 < 0.5 * flown.ground.distance.0);
+    let missing = flown.dropped_stage(2, 1_500.0, &FINE).unwrap_err().to_string();
+    assert!(missing.contains("below 2, got 2"), "{missing}");
+}

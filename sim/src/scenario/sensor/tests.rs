@@ -155,14 +155,14 @@ fn infrared_sees_only_what_burns_and_places_scatter_by_sigma() {
     let mut sensor = radar(1.0, 0.0, Bias::default());
     let sigma = Metres(400.0);
     sensor.reports = Reports::Places { sigma, burning_only: true };
-    let object = hovering(38.0, 127.0, 20_000.0);
+    let objects = [hovering(38.0, 127.0, 20_000.0)];
     let mut dice = Dice::new(4, 0);
-    assert!(sensor.look(&[object.clone()], EPOCH, &mut dice).unwrap().is_empty());
+    assert!(sensor.look(&objects, EPOCH, &mut dice).unwrap().is_empty());
     sensor.reports = Reports::Places { sigma, burning_only: false };
-    let place = object.at(EPOCH).unwrap().motion.position;
+    let place = objects[0].at(EPOCH).unwrap().motion.position;
     let (mut square, looks) = (0.0, 5_000);
     for _ in 0..looks {
-        let plots = sensor.look(&[object.clone()], EPOCH, &mut dice).unwrap();
+        let plots = sensor.look(&objects, EPOCH, &mut dice).unwrap();
         let [Plot::Geodetic(plot)] = plots[..] else { panic!("one place expected") };
         let off_m = plot.place().to_ecef().distance(&place).0;
         square += off_m * off_m / (sigma.0 * sigma.0);
