@@ -18,18 +18,10 @@ pub(super) fn korea(begin: Timestamp, end: Timestamp) -> Result<Vec<Object>, Err
         end,
         &[
             // Seoul to the south coast, and the other way.
-            ("air-KE1", 37.35, 127.15, 9_500.0, 155.0, 225.0, &[(0.0, 0.0, 0.0)]),
-            (
-                "air-OZ2",
-                36.10,
-                129.90,
-                8_200.0,
-                320.0,
-                215.0,
-                &[(600.0, 0.0, 0.0), (0.0, 0.0, 0.0)],
-            ),
+            ("air-01", 37.35, 127.15, 9_500.0, 155.0, 225.0, &[(0.0, 0.0, 0.0)]),
+            ("air-02", 36.10, 129.90, 8_200.0, 320.0, 215.0, &[(600.0, 0.0, 0.0), (0.0, 0.0, 0.0)]),
             // Eastbound over the sea.
-            ("air-KE3", 37.45, 129.20, 10_700.0, 95.0, 245.0, &[(0.0, 0.0, 0.0)]),
+            ("air-03", 37.45, 129.20, 10_700.0, 95.0, 245.0, &[(0.0, 0.0, 0.0)]),
         ],
     )
 }
@@ -41,11 +33,11 @@ pub(super) fn japan(begin: Timestamp, end: Timestamp) -> Result<Vec<Object>, Err
         end,
         &[
             // Tokyo to Sapporo and back, level.
-            ("air-NH4", 37.10, 139.60, 11_300.0, 12.0, 240.0, &[(0.0, 0.0, 0.0)]),
-            ("air-JL5", 41.60, 140.90, 11_900.0, 193.0, 235.0, &[(0.0, 0.0, 0.0)]),
+            ("air-04", 37.10, 139.60, 11_300.0, 12.0, 240.0, &[(0.0, 0.0, 0.0)]),
+            ("air-05", 41.60, 140.90, 11_900.0, 193.0, 235.0, &[(0.0, 0.0, 0.0)]),
             // From the west along the coast with one gentle change of course.
             (
-                "air-BC6",
+                "air-06",
                 36.60,
                 135.10,
                 10_100.0,
@@ -64,7 +56,7 @@ pub(super) fn turning(begin: Timestamp, end: Timestamp) -> Result<Vec<Object>, E
         end,
         &[
             (
-                "air-hold7",
+                "air-07",
                 37.60,
                 128.90,
                 5_500.0,
@@ -79,7 +71,7 @@ pub(super) fn turning(begin: Timestamp, end: Timestamp) -> Result<Vec<Object>, E
                 ],
             ),
             (
-                "air-climb8",
+                "air-08",
                 38.70,
                 138.90,
                 3_000.0,
@@ -88,7 +80,7 @@ pub(super) fn turning(begin: Timestamp, end: Timestamp) -> Result<Vec<Object>, E
                 &[(300.0, 0.0, 15.0), (30.0, -1.5, 0.0), (200.0, 0.0, 0.0), (0.0, 0.0, -8.0)],
             ),
             (
-                "air-fast9",
+                "air-09",
                 37.90,
                 130.50,
                 9_000.0,
@@ -103,8 +95,8 @@ pub(super) fn turning(begin: Timestamp, end: Timestamp) -> Result<Vec<Object>, E
                 ],
             ),
             // Two that cross close by.
-            ("air-cross10", 38.30, 137.00, 9_800.0, 90.0, 230.0, &[(0.0, 0.0, 0.0)]),
-            ("air-cross11", 38.80, 137.70, 10_100.0, 180.0, 230.0, &[(0.0, 0.0, 0.0)]),
+            ("air-10", 38.30, 137.00, 9_800.0, 90.0, 230.0, &[(0.0, 0.0, 0.0)]),
+            ("air-11", 38.80, 137.70, 10_100.0, 180.0, 230.0, &[(0.0, 0.0, 0.0)]),
         ],
     )
 }
