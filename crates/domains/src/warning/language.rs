@@ -32,6 +32,15 @@ impl Language {
     /// All three, in the order in which they stand in an alert.
     pub const ALL: [Self; 3] = [Self::En, Self::Ja, Self::Ko];
 
+    /// The code of ISO 639-1, such as `ja`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ja => "ja",
+            Self::Ko => "ko",
+        }
+    }
+
     /// The tag of RFC 3066 that CAP wants, such as `ja-JP`.
     pub const fn tag(self) -> &'static str {
         match self {

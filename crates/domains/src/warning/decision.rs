@@ -1,0 +1,171 @@
+//! What a node proposes: a pure comparison of forecasts with warnings.
+//!
+//! A node drafts for its own partner's districts only, in the view of one audience, and only drafts:
+//! what the public hears is an officer's act. Asked again before the draft folds, it wishes the same
+//! under the same key; once folded, the wish is gone. The rules, for each object:
+//!
+//! | warning | forecast | draft |
+//! | --- | --- | --- |
+//! | none open | confirmed, touches own districts | alert, `threat` |
+//! | open | materially changed ([`is_material`]) | alert or update, `changed` |
+//! | public | its time is over | update, `fell` |
+//! | open | no longer touches own districts | cancel, `passed` |
+//! | open | withdrawn before its time, or not confirmed | cancel, `unsupported` |
+
+use base::{Geodetic, Metres, NodeId, PartnerId, TimeDelta, Timestamp};
+use log::{Audience, Precedence};
+
+use super::events::{
+    Action, DRAFT_KIND, DraftReport, EDITION, Forecast, Reason, Subject, WarningId,
+};
+use super::state::{Heard, State, Warning};
+use crate::{Certainty, Desire, encode_content};
+
+/// An impact time moving by more than this, or by two standard deviations, is a material change.
+pub const IMPACT_MOVES_S: f64 = 10.0;
+/// An impact point moving by more than this, or by two standard deviations, is a material change.
+pub const REGION_MOVES_M: f64 = 5_000.0;
+/// Changes that add no district wait this long after the last message or draft.
+pub const SETTLES_S: i64 = 30;
+
+/// The drafts node `me` should append, seen in the view of `audience`.
+pub(super) fn desires(
+    state: &State,
+    me: NodeId,
+    audience: &Audience,
+    now: Timestamp,
+) -> Vec<Desire> {
+    let owner = me.partner();
+    if !audience.contains(owner) {
+        return Vec::new();
+    }
+    let new = state
+        .forecasts
+        .iter()
+        .filter(|(object, _)| {
+            state.newest(object, owner).is_none_or(|warning| !warning.stage().is_open())
+        })
+        .filter_map(|(object, heard)| new_warning(state, object, heard, me, now));
+    let open = state
+        .warnings
+        .values()
+        .filter(|warning| warning.id.owner() == owner && warning.stage.is_open())
+        .filter_map(|warning| next_draft(state, warning, now));
+    new.chain(open).map(|(count, report)| desire(&report, count, audience)).collect()
+}
+
+/// A wish names the warning and how many drafts it has seen, so it is one wish until the draft folds.
+fn desire(report: &DraftReport, drafts: u32, audience: &Audience) -> Desire {
+    Desire {
+        key: format!("{DRAFT_KIND}/{audience}/{}/{drafts}", report.warning),
+        kind: DRAFT_KIND,
+        edition: EDITION,
+        precedence: Precedence::Flash,
+        content: encode_content(report),
+    }
+}
+
+fn new_warning(
+    state: &State,
+    object: &str,
+    heard: &Heard,
+    me: NodeId,
+    now: Timestamp,
+) -> Option<(u32, DraftReport)> {
+    let owner = me.partner();
+    let coming = !heard.ended && heard.forecast.latest_impact() > now;
+    if !coming || heard.certainty != Certainty::Confirmed {
+        return None;
+    }
+    let subject = subject(heard, owner)?;
+    let before = state.newest(object, owner);
+    // An officer who called it a mistake has seen this forecast: only a changed one comes again.
+    let dismissed = before.and_then(|warning| Some((warning, warning.closed?))).is_some_and(
+        |(warning, closing)| {
+            closing.reason == Some(Reason::Mistake)
+                && !is_material(warning.latest().0, &subject, now - closing.at)
+        },
+    );
+    if dismissed {
+        return None;
+    }
+    let number = before.map_or(1, |closed| closed.id.number() + 1);
+    // An object whose name cannot stand in a warning's is the tracker's own and not yet declared.
+    let warning = WarningId::new(object, owner, number).ok()?;
+    Some((0, DraftReport { warning, action: Action::Alert, reason: Reason::Threat, subject }))
+}
+
+fn next_draft(state: &State, warning: &Warning, now: Timestamp) -> Option<(u32, DraftReport)> {
+    let (latest, said, why, at) = warning.latest();
+    let public = warning.stage.is_public();
+    let heard = state.forecasts.get(warning.id.object());
+    let forecast = heard.map_or(&latest.forecast, |heard| &heard.forecast);
+    let over = heard.is_some_and(|heard| heard.ended) || forecast.latest_impact() <= now;
+    let changed = if public { Action::Update } else { Action::Alert };
+    let touching = heard.and_then(|heard| subject(heard, warning.id.owner()));
+    let confirmed = heard.is_some_and(|heard| heard.certainty == Certainty::Confirmed);
+    let (action, reason, subject) = if over && why != Reason::Unsupported {
+        if !public || why == Reason::Fell {
+            return None;
+        }
+        (Action::Update, Reason::Fell, touching.unwrap_or_else(|| latest.clone()))
+    } else if heard.is_none() || !confirmed {
+        (Action::Cancel, Reason::Unsupported, latest.clone())
+    } else if let Some(subject) = touching {
+        let settled = now - at;
+        if said != Action::Cancel && !is_material(latest, &subject, settled) {
+            return None;
+        }
+        (changed, Reason::Changed, subject)
+    } else {
+        (Action::Cancel, Reason::Passed, latest.clone())
+    };
+    // The same withdrawal is proposed once.
+    if action == Action::Cancel && said == Action::Cancel && why == reason {
+        return None;
+    }
+    let report = DraftReport { warning: warning.id.clone(), action, reason, subject };
+    Some((warning.draft_count, report))
+}
+
+/// What a message about this forecast would say, if it touches a district of `owner`.
+fn subject(heard: &Heard, owner: PartnerId) -> Option<Subject> {
+    Some(Subject {
+        forecast: heard.forecast,
+        districts: heard.touched.get(&owner)?.clone(),
+        evidence: heard.evidence.clone(),
+    })
+}
+
+/// Whether `new` must be said after `old`: a district is added; or, once `settled` for
+/// [`SETTLES_S`], one is dropped or comes in reach itself, or the impact moves in time by more than
+/// [`IMPACT_MOVES_S`] or in place by more than [`REGION_MOVES_M`], and by two standard deviations.
+pub(super) fn is_material(old: &Subject, new: &Subject, settled: TimeDelta) -> bool {
+    let named = |subject: &Subject, code: &str| {
+        subject.districts.iter().any(|share| share.code == code)
+    };
+    if new.districts.iter().any(|share| !named(old, &share.code)) {
+        return true;
+    }
+    if settled < TimeDelta::from_seconds(SETTLES_S) {
+        return false;
+    }
+    let dropped = old.districts.iter().any(|share| !named(new, &share.code));
+    let reached = new.districts.iter().any(|share| {
+        !share.nearby_only
+            && old.districts.iter().any(|before| before.code == share.code && before.nearby_only)
+    });
+    dropped || reached || impact_moved(&old.forecast, &new.forecast)
+}
+
+fn impact_moved(old: &Forecast, new: &Forecast) -> bool {
+    let moved_s = (new.impact - old.impact).as_seconds().0.abs();
+    let place = |forecast: &Forecast| {
+        Geodetic::new(forecast.region.lat, forecast.region.lon, Metres(0.0))
+            .expect("forecasts were checked to lie on the Earth")
+            .to_ecef()
+    };
+    let moved_m = place(old).distance(&place(new)).0;
+    moved_s > IMPACT_MOVES_S.max(2.0 * new.impact_sigma_s)
+        || moved_m > REGION_MOVES_M.max(2.0 * new.region.semi_major.0)
+}
