@@ -3,7 +3,7 @@
 //! Start here: [`Fact`] is what a domain reads; [`LaneWriter`] makes a node's own log and
 //! [`LaneMirror`] verifies a partner's; both speak in [`Batch`]es, which are entries plus the
 //! [`SignedCheckpoint`] after them. [`Charter`] says who may sign and who may read; [`EpochRing`]
-//! opens what is sealed; [`Store`] is the port to disk and `fsck` re-verifies what is on it.
+//! opens what is sealed; [`Store`] is the port to disk and [`fsck`](fn@fsck) re-verifies what is on it.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -33,6 +33,7 @@ mod contents;
 mod entry;
 mod equivocation;
 mod error;
+mod fsck;
 mod high_water;
 mod ids;
 mod keys;
@@ -44,6 +45,7 @@ mod seal;
 mod secrets;
 mod storage;
 mod store;
+mod stored;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 mod writer;
@@ -62,6 +64,7 @@ pub use contents::{
 pub use entry::{Body, Entry, EntryHeader, Fact, Verified};
 pub use equivocation::EquivocationProof;
 pub use error::Error;
+pub use fsck::{FsckFault, FsckReport, FsckScope, fsck, replay};
 pub use high_water::{HighWater, Standing};
 pub use ids::{Audience, EntryId, ExerciseName, Incarnation, Kind, LogId, Precedence, Realm};
 pub use keys::{Hash, Signature, SigningKey, VerifyingKey};
