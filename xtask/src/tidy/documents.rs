@@ -13,6 +13,9 @@ use crate::tree::Tree;
 /// The heading of the table that names every dependency.
 const DEPENDENCIES_HEADING: &str = "## Dependencies";
 
+/// Beginnings by which a path from the root is told from other words in backticks.
+const FOLDERS: &[&str] = &["crates/", "sim/", "xtask/", "web/src/", "docs/", "scenarios/"];
+
 pub(super) const CHANGELOG: Rule =
     Rule { name: "changelog", what: "CHANGELOG.md has an Unreleased section", check: changelog };
 
@@ -30,7 +33,7 @@ pub(super) const DEPENDENCIES: Rule = Rule {
 
 pub(super) const LINKS: Rule = Rule {
     name: "links",
-    what: "links between the project's documents lead somewhere",
+    what: "links and paths in the project's documents lead somewhere",
     check: links,
 };
 
@@ -162,7 +165,29 @@ fn links(tree: &Tree) -> Vec<Finding> {
             }
         }
     }
+    for (path, text) in tree.texts(&[".md"]) {
+        for (at, named) in named_paths(text) {
+            if !tree.has(named) && !folders.contains(named.trim_end_matches('/')) {
+                let mend = "name the file from the root, as it is called now";
+                let got = format!("`{named}`");
+                let found_one = Finding::of_file(path, "a path of the project", got, mend);
+                found.push(found_one.at(line_of(text, at)));
+            }
+        }
+    }
     found
+}
+
+/// Every path from the root that a document writes in backticks, with the byte it begins at.
+fn named_paths(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split('`').filter_map(move |part| {
+        let start = at;
+        at += part.len() + 1;
+        let is_path = FOLDERS.iter().any(|folder| part.starts_with(folder));
+        let is_literal = !part.contains([' ', '*', '{', '<', '\n']);
+        (is_path && is_literal).then_some((start, part))
+    })
 }
 
 #[cfg(test)]
@@ -213,6 +238,14 @@ mod tests {
                 ("rows for dependencies in use".to_owned(), Some(6)),
             ]
         );
+    }
+
+    #[test]
+    fn paths_that_lead_nowhere_are_caught() {
+        let text = "`crates/a/src/b.rs` `crates/a` `log.epoch`\n`crates/gone.rs` `crates/*/x`\n";
+        let tree = Tree::of(&[("a.md", text), ("crates/a/src/b.rs", "")]);
+        let got: Vec<_> = links(&tree).into_iter().map(|one| (one.got, one.line)).collect();
+        assert_eq!(got, [("`crates/gone.rs`".to_owned(), Some(2))]);
     }
 
     #[test]
