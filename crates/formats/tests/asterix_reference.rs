@@ -36,9 +36,6 @@ fn every_record_equals_the_reference() {
         let reference: Value = serde_json::from_str(line).unwrap();
         let file = reference["file"].as_str().unwrap();
         let expected = reference["records"].as_array().unwrap();
-        if expected.is_empty() {
-            continue; // other categories alone, one recording in a framing that is not read
-        }
         let decoded = decode(file);
         assert_eq!(decoded.len(), expected.len(), "records in {file}");
         for (number, (ours, theirs)) in decoded.iter().zip(expected).enumerate() {

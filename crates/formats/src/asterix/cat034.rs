@@ -204,11 +204,12 @@ fn item(record: &mut Record, number: usize, cursor: &mut Cursor<'_>) -> Result<(
             record.counts = cursor.counted("070")?.into_iter().map(count).collect();
         }
         9 => {
+            let [range_start, range_end, azimuth_start, azimuth_end] = cursor.words("100")?;
             record.window = Some(Window {
-                range_start: nautical_miles(cursor.u16("100")?, 8),
-                range_end: nautical_miles(cursor.u16("100")?, 8),
-                azimuth_start: turns(cursor.u16("100")?, 16),
-                azimuth_end: turns(cursor.u16("100")?, 16),
+                range_start: nautical_miles(range_start, 8),
+                range_end: nautical_miles(range_end, 8),
+                azimuth_start: turns(azimuth_start, 16),
+                azimuth_end: turns(azimuth_end, 16),
             });
         }
         10 => record.filter = Some(cursor.u8("110")?),
@@ -229,14 +230,14 @@ fn item(record: &mut Record, number: usize, cursor: &mut Cursor<'_>) -> Result<(
 fn site(cursor: &mut Cursor<'_>) -> Result<Geodetic, Error> {
     const ITEM: &str = "120";
     let before = cursor.clone();
-    let height = cursor.i16(ITEM)?;
-    let mut angle = || -> Result<f64, Error> {
-        let [a, b, c] = cursor.array(ITEM)?;
+    let [h1, h2, lat @ .., lon1, lon2, lon3] = cursor.array::<8>(ITEM)?;
+    let height = i16::from_be_bytes([h1, h2]);
+    let angle = |[a, b, c]: [u8; 3]| {
         // The sign bit of the 24-bit number is moved to the top, and the number back down.
         let steps = i32::from_be_bytes([a, b, c, 0]) >> 8;
-        Ok(f64::from(steps) * 180.0 / f64::from(1 << 23))
+        f64::from(steps) * 180.0 / f64::from(1 << 23)
     };
-    let (lat, lon) = (angle()?, angle()?);
+    let (lat, lon) = (angle(lat), angle([lon1, lon2, lon3]));
     Geodetic::new(Degrees(lat), Degrees(lon), Metres(f64::from(height))).map_err(|_| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "90 to 180")]
         let got = lat.abs() as u32;

@@ -183,11 +183,12 @@ fn position_and_track(
         2 => record.time_of_day = Some(TimeOfDay::take(cursor, "140")?),
         3 => record.report = Some(TargetReport::take(cursor)?),
         4 => {
+            let [range, azimuth] = cursor.words("040")?;
             let beyond = record.report.is_some_and(|report| report.extended_range);
             record.position = Some(Position {
-                range: nautical_miles(cursor.u16("040")?, 8),
+                range: nautical_miles(range, 8),
                 reach: if beyond { Reach::AtLeast } else { Reach::Normal },
-                azimuth: turns(cursor.u16("040")?, 16),
+                azimuth: turns(azimuth, 16),
             });
         }
         5 => record.mode_3a = Some(ModeCode::take(cursor, "070")?),
@@ -204,15 +205,15 @@ fn position_and_track(
         }
         11 => record.track_number = Some(cursor.u16("161")? & 0x0fff),
         12 => {
-            record.cartesian = Some(Cartesian {
-                x: nautical_miles(cursor.i16("042")?, 7),
-                y: nautical_miles(cursor.i16("042")?, 7),
-            });
+            let [x, y] = cursor.words("042")?.map(u16::cast_signed);
+            let (x, y) = (nautical_miles(x, 7), nautical_miles(y, 7));
+            record.cartesian = Some(Cartesian { x, y });
         }
         13 => {
+            let [ground_speed, heading] = cursor.words("200")?;
             record.velocity = Some(Velocity {
-                ground_speed: nautical_miles_per_second(cursor.u16("200")?, 14),
-                heading: turns(cursor.u16("200")?, 16),
+                ground_speed: nautical_miles_per_second(ground_speed, 14),
+                heading: turns(heading, 16),
             });
         }
         14 => record.track = Some(TrackStatus::take(cursor)?),

@@ -105,8 +105,10 @@ impl<'a> Cursor<'a> {
         self.array(item).map(u16::from_be_bytes)
     }
 
-    pub(super) fn i16(&mut self, item: &'static str) -> Result<i16, Error> {
-        self.array(item).map(i16::from_be_bytes)
+    /// An item of `N` 16-bit numbers.
+    pub(super) fn words<const N: usize>(&mut self, item: &'static str) -> Result<[u16; N], Error> {
+        let bytes = self.bytes(item, 2 * N)?;
+        Ok(std::array::from_fn(|i| u16::from_be_bytes([bytes[2 * i], bytes[2 * i + 1]])))
     }
 
     pub(super) fn u24(&mut self, item: &'static str) -> Result<u32, Error> {

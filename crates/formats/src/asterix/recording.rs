@@ -1,5 +1,8 @@
 //! Recordings of ASTERIX: what framing a file has, and the datagrams inside it.
 //!
+//! Some surveillance networks put six bytes before every data block in a datagram: the length of both
+//! (2) and a time of their own (4). They are recognised and taken off.
+//!
 //! A capture's frames that carry no UDP (ARP, TCP, …) are passed over and counted. Fragments of
 //! larger datagrams are refused one by one: nothing is reassembled.
 
@@ -56,13 +59,15 @@ pub fn open(recording: &[u8]) -> Result<Recording<'_>, Error> {
         });
         return Err(Error::Framing { start });
     };
-    Ok(Recording { source, passed_over: 0 })
+    Ok(Recording { source, prefixed: None, passed_over: 0 })
 }
 
 /// Iterator over the datagrams of a recording, made by [`open`].
 #[derive(Clone, Debug)]
 pub struct Recording<'a> {
     source: Source<'a>,
+    /// What is left of a datagram whose blocks have a prefix each.
+    prefixed: Option<Datagram<'a>>,
     passed_over: u64,
 }
 
@@ -91,10 +96,26 @@ impl Recording<'_> {
     }
 }
 
+impl<'a> Recording<'a> {
+    /// The first block of a datagram that [`is_prefixed`]; the others are kept for later.
+    fn without_prefix(&mut self, datagram: Datagram<'a>) -> Datagram<'a> {
+        let (first, rest) = datagram.payload.split_at(prefixed_length(datagram.payload));
+        if !rest.is_empty() {
+            let offset = datagram.offset + first.len();
+            self.prefixed = Some(Datagram { offset, payload: rest, ..datagram });
+        }
+        let (offset, payload) = (datagram.offset + PREFIX_BYTES, &first[PREFIX_BYTES..]);
+        Datagram { offset, payload, ..datagram }
+    }
+}
+
 impl<'a> Iterator for Recording<'a> {
     type Item = Result<Datagram<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(rest) = self.prefixed.take() {
+            return Some(Ok(self.without_prefix(rest)));
+        }
         loop {
             let frame = match &mut self.source {
                 Source::Raw(whole) => {
@@ -118,11 +139,37 @@ impl<'a> Iterator for Recording<'a> {
             };
             match frame.and_then(|frame| frame.datagram()) {
                 Ok(None) => self.passed_over += 1,
+                Ok(Some(datagram)) if is_prefixed(datagram.payload) => {
+                    return Some(Ok(self.without_prefix(datagram)));
+                }
                 Ok(Some(datagram)) => return Some(Ok(datagram)),
                 Err(error) => return Some(Err(error)),
             }
         }
     }
+}
+
+const PREFIX_BYTES: usize = 6;
+
+/// Whether `payload` is made of blocks with a prefix each, and not of plain ones.
+fn is_prefixed(mut payload: &[u8]) -> bool {
+    if payload.is_empty() || block_length(payload).is_some() {
+        return false;
+    }
+    while !payload.is_empty() {
+        let length = prefixed_length(payload);
+        let fits = |block: &[u8]| block_length(block) == Some(block.len());
+        if !payload.get(PREFIX_BYTES..length).is_some_and(fits) {
+            return false;
+        }
+        payload = &payload[length..];
+    }
+    true
+}
+
+/// What the prefix says of the length of itself and its block; 0 without a prefix.
+fn prefixed_length(bytes: &[u8]) -> usize {
+    bytes.first_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)))
 }
 
 const GPS_HEADER_BYTES: usize = 2_200;

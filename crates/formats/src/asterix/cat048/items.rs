@@ -383,7 +383,7 @@ pub struct Doppler {
 /// One measured radial speed, known up to multiples of its ambiguity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RawDoppler {
-    /// As measured, two's complement.
+    /// As measured.
     pub speed: MetresPerSecond,
     /// Step of the ambiguity.
     pub ambiguity: MetresPerSecond,
@@ -405,7 +405,7 @@ impl Doppler {
                 }
                 2 => {
                     let raw = |[a, b, c, d, e, f]: [u8; 6]| RawDoppler {
-                        speed: MetresPerSecond(f64::from(i16::from_be_bytes([a, b]))),
+                        speed: MetresPerSecond(f64::from(u16::from_be_bytes([a, b]))),
                         ambiguity: MetresPerSecond(f64::from(u16::from_be_bytes([c, d]))),
                         frequency_mhz: u16::from_be_bytes([e, f]),
                     };
