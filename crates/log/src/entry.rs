@@ -187,6 +187,12 @@ impl Body {
         out.extend_from_slice(&self.content);
     }
 
+    pub(crate) fn is_encoded_as(&self, bytes: &[u8]) -> bool {
+        let mut encoded = Vec::with_capacity(bytes.len());
+        self.put(&mut encoded);
+        encoded == bytes
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new("a body", bytes);
         let length = usize::from(reader.u8("a kind's length")?);

@@ -205,7 +205,7 @@ impl LaneMirror {
         let batch = Batch::parse_items(bytes, (*checkpoint).clone(), first, at)
             .map_err(RejectReason::Malformed)?;
         let mut cursor = self.cursor(first).clone();
-        self.check_entries(&batch, &mut cursor, charter)?;
+        check_entries(&batch, &mut cursor, charter, self.me)?;
         batch.extend(&mut cursor.frontier);
         if cursor.frontier.root() != checkpoint.checkpoint.root {
             return Err(RejectReason::Root { size: batch.end() });
@@ -338,42 +338,44 @@ impl LaneMirror {
         self.head.jump.as_ref().map_or(&self.head.done, |jump| &jump.live)
     }
 
-    fn check_entries(
-        &self,
-        batch: &Batch,
-        cursor: &mut Cursor,
-        charter: &Charter,
-    ) -> Result<(), RejectReason> {
-        let origin = self.head.log.node.partner();
-        let mut edition = 0;
-        for item in batch.items() {
-            let Item::Entry(entry) = item else { continue };
-            let header = entry.header();
-            let index = header.id.index;
-            if header.logged <= cursor.logged {
-                return Err(RejectReason::Backwards { what: "a logged time", index });
-            }
-            if header.charter_edition < edition {
-                return Err(RejectReason::Backwards { what: "a charter edition", index });
-            }
-            if header.charter_edition > charter.edition() {
-                let (have, got) = (charter.edition(), header.charter_edition);
-                return Err(RejectReason::CharterUnknown { have, got });
-            }
-            let audience = header.audience;
-            if !audience.contains(self.me) || !audience.contains(origin) {
-                return Err(RejectReason::NotReleasable { partner: self.me, index, audience });
-            }
-            cursor.logged = header.logged;
-            edition = header.charter_edition;
-        }
-        Ok(())
-    }
-
     fn keep(&mut self, checkpoint: &Verified<SignedCheckpoint>) {
         self.recent.insert(checkpoint.checkpoint.size, (**checkpoint).clone());
         if self.recent.len() > CHECKPOINTS_REMEMBERED_MAX {
             self.recent.pop_first();
         }
     }
+}
+
+/// Checks order, charter edition and audience of every entry carried whole for a node of `me`; moves
+/// the cursor's logged time, not its tree.
+pub(crate) fn check_entries(
+    batch: &Batch,
+    cursor: &mut Cursor,
+    charter: &Charter,
+    me: PartnerId,
+) -> Result<(), RejectReason> {
+    let origin = batch.log().node.partner();
+    let mut edition = 0;
+    for item in batch.items() {
+        let Item::Entry(entry) = item else { continue };
+        let header = entry.header();
+        let index = header.id.index;
+        if header.logged <= cursor.logged {
+            return Err(RejectReason::Backwards { what: "a logged time", index });
+        }
+        if header.charter_edition < edition {
+            return Err(RejectReason::Backwards { what: "a charter edition", index });
+        }
+        if header.charter_edition > charter.edition() {
+            let (have, got) = (charter.edition(), header.charter_edition);
+            return Err(RejectReason::CharterUnknown { have, got });
+        }
+        let audience = header.audience;
+        if !audience.contains(me) || !audience.contains(origin) {
+            return Err(RejectReason::NotReleasable { partner: me, index, audience });
+        }
+        cursor.logged = header.logged;
+        edition = header.charter_edition;
+    }
+    Ok(())
 }

@@ -343,6 +343,11 @@ impl LogHead {
         out
     }
 
+    pub(crate) fn from_row(key: &[u8], content: &[u8]) -> Result<Self, Error> {
+        let log = key.try_into().map_err(|_| damaged(Table::Head, key))?;
+        Self::from_content(LogId::from_key(log)?, content)
+    }
+
     fn from_content(log: LogId, content: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new("a log head", content);
         let done = Cursor::read(&mut reader)?;
@@ -363,12 +368,7 @@ pub trait StoreReadExt: StoreRead {
     /// Every log's head, in order of log.
     fn heads(&self) -> Result<Vec<LogHead>, Error> {
         let rows = contents(self, Table::Head, &[])?;
-        rows.into_iter()
-            .map(|(key, content)| {
-                let log = key.as_slice().try_into().map_err(|_| damaged(Table::Head, &key))?;
-                LogHead::from_content(LogId::from_key(log)?, &content)
-            })
-            .collect()
+        rows.into_iter().map(|(key, content)| LogHead::from_row(&key, &content)).collect()
     }
 
     /// One log's head.

@@ -1,0 +1,4 @@
+//! Tests across the whole crate, in one binary.
+
+mod common;
+mod lanes;
