@@ -245,6 +245,14 @@ fn every_item_of_category_034_means_what_the_standard_says() {
 }
 
 #[test]
+fn a_code_is_usable_only_if_validated_and_clear() {
+    for (first, usable) in [("0E", true), ("8E", false), ("4E", false), ("2E", true)] {
+        let code = target(&hex(&format!("08 {first} 38"))).unwrap().mode_3a.unwrap();
+        assert_eq!((code.quality.is_usable(), code.code), (usable, 0o7070), "{first}");
+    }
+}
+
+#[test]
 fn parts_that_were_not_sent_are_absent() {
     // Only the source; only a plain report descriptor; subfields 1 and 7 of the plot's quality.
     assert_eq!(target(&hex("80 01 02")).unwrap().report, None);

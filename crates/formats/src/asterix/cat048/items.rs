@@ -116,6 +116,11 @@ pub struct CodeQuality {
 }
 
 impl CodeQuality {
+    /// Validated and not garbled.
+    pub const fn is_usable(self) -> bool {
+        !self.unvalidated && !self.garbled
+    }
+
     fn of(first: u8) -> Self {
         Self { unvalidated: first & 0x80 != 0, garbled: first & 0x40 != 0 }
     }
