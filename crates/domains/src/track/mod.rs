@@ -26,6 +26,14 @@
 pub mod events;
 pub mod items;
 
+mod assignment;
+mod atmosphere;
+mod filters;
+mod identity;
+mod matrix;
+mod motion;
+mod observation;
+
 use base::{NodeId, Timestamp};
 use log::{Audience, Precedence};
 use serde::Serialize;
