@@ -3,8 +3,10 @@
 //! A file that exists and would change is refused: a new layout is a new edition beside the old.
 
 #[path = "../tests/all/common.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
 mod common;
 #[path = "../tests/all/samples.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
 mod samples;
 
 use std::path::Path;

@@ -140,7 +140,7 @@ pub(crate) fn world() -> TestCharter {
     charter(&realm, &["JPN-1", "KOR-1", "USA-1"], 1)
 }
 
-pub(crate) fn scope<'a>(world: &'a TestCharter, node: NodeId) -> FsckScope<'a> {
+pub(crate) fn scope(world: &TestCharter, node: NodeId) -> FsckScope<'_> {
     let storage = Some(&world.secrets[&node].storage);
     FsckScope { charter: &world.charter, node, storage, high_water: None }
 }

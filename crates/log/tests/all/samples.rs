@@ -3,6 +3,9 @@
 //! `cargo run -p watchfire-log --example vectors` writes them to `tests/vectors`; the tests compare.
 //! Editions are added beside one another: a file that exists never changes.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
 use base::Timestamp;
 use watchfire_log::testing::SeededRng;
 use watchfire_log::{
@@ -96,13 +99,13 @@ fn equivocation() -> Vec<u8> {
 
 /// The text of a vector file: bytes as hex lines of 64 digits, or as they are.
 pub(crate) fn file_text(name: &str, bytes: &[u8]) -> String {
-    if !name.ends_with(".hex") {
+    if Path::new(name).extension() != Some("hex".as_ref()) {
         return String::from_utf8(bytes.to_vec()).expect("text samples are UTF-8");
     }
     let mut text = String::new();
     for line in bytes.chunks(32) {
         for byte in line {
-            text.push_str(&format!("{byte:02x}"));
+            write!(text, "{byte:02x}").expect("strings take every write");
         }
         text.push('\n');
     }
