@@ -169,3 +169,6 @@ fn impact_moved(old: &Forecast, new: &Forecast) -> bool {
     moved_s > IMPACT_MOVES_S.max(2.0 * new.impact_sigma_s)
         || moved_m > REGION_MOVES_M.max(2.0 * new.region.semi_major.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,9 @@ mod state;
 mod texts;
 mod touch;
 
+#[cfg(test)]
+mod testkit;
+
 use base::{NodeId, Timestamp};
 use log::{Audience, Precedence};
 

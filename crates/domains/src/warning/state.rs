@@ -394,9 +394,11 @@ impl State {
         let warning =
             self.warnings.get_mut(&report.warning).ok_or_else(|| unknown(&report.warning))?;
         let draft = warning.releasable(report.draft, action)?.clone();
-        if warning.drafts.back().is_some_and(|newest| newest.entry == draft.entry) {
-            warning.pending = false;
-        }
+        // A newer draft waits on, unless it was a first alert: it comes back as an update.
+        warning.pending = warning
+            .drafts
+            .back()
+            .is_some_and(|newest| newest.entry != draft.entry && newest.action != Action::Alert);
         warning.stage = match action {
             Action::Alert => Stage::Released,
             _ => Stage::Updated,

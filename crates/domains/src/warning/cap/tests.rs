@@ -1,1 +1,113 @@
+use super::super::Act;
+use super::super::testkit::{World, exercise, region, tokyo};
 use super::*;
+
+fn said(what: &[Act]) -> World {
+    let mut world = World::new();
+    world.forecast("KOR-7", tokyo(), 600, 5.0);
+    world.obey("JPN-1");
+    for act in what {
+        world.wait(31);
+        if matches!(act, Act::Update(_)) {
+            world.forecast("KOR-7", region(35.69, 139.3, 1.0, 1.0), 630, 5.0);
+            world.obey("JPN-1");
+        }
+        world.officer("JPN-1", "KOR-7.JPN.1", *act).unwrap();
+    }
+    world
+}
+
+fn content(world: &World, realm: &Realm) -> CapContent {
+    cap_content(world.warning("KOR-7.JPN.1"), realm).unwrap()
+}
+
+#[test]
+fn a_draft_has_a_preview_and_no_message() {
+    let world = said(&[]);
+    let warning = world.warning("KOR-7.JPN.1");
+    assert_eq!(cap_content(warning, &Realm::Operational), None);
+    let preview = cap_preview(warning, &exercise()).unwrap();
+    assert_eq!(preview.status.as_str(), "Draft");
+    assert_eq!(preview.identifier, "KOR-7.JPN.1.1");
+    assert!(preview.infos[0].headline.starts_with("EXERCISE: "), "{:?}", preview.infos[0]);
+    assert_eq!(cap_preview(said(&[Act::Release(None)]).warning("KOR-7.JPN.1"), &exercise()), None);
+}
+
+#[test]
+fn the_alert_says_what_was_released() {
+    let content = content(&said(&[Act::Release(None)]), &Realm::Operational);
+    assert_eq!(content.identifier, "KOR-7.JPN.1.1");
+    assert_eq!(content.sender, "JPN-1@watchfire");
+    assert_eq!(content.sent.to_string(), "2026-11-03T06:00:31.002Z");
+    assert_eq!(content.utc_offset_minutes, 540);
+    assert_eq!((content.status, content.message_type), (CapStatus::Actual, Action::Alert));
+    assert_eq!((content.note.clone(), content.references.len()), (None, 0));
+    assert_eq!(content.response, CapResponse::Shelter);
+    assert_eq!(content.event_code, "CDW");
+    assert_eq!(content.onset.to_string(), "2026-11-03T06:10:00Z");
+    assert_eq!(content.expires.to_string(), "2026-11-03T07:10:15Z");
+    let words =
+        [content.urgency.as_str(), content.severity.as_str(), content.certainty.as_str()];
+    assert_eq!(words, ["Immediate", "Extreme", "Likely"]);
+    let languages: Vec<&str> = content.infos.iter().map(|info| info.language.tag()).collect();
+    assert_eq!(languages, ["en-US", "ja-JP", "ko-KR"]);
+    let areas: Vec<(&str, &str)> =
+        content.areas.iter().map(|area| (area.code.as_str(), area.description.ja)).collect();
+    assert_eq!(areas, [("JP-11", "埼玉県"), ("JP-13", "東京都"), ("JP-14", "神奈川県")]);
+    for area in &content.areas {
+        assert_eq!(area.polygons.len(), 1, "{}: the part near, not the far islands", area.code);
+        assert_eq!(area.polygons[0].first(), area.polygons[0].last());
+    }
+    assert_eq!(
+        content.parameters,
+        [
+            ("watchfire-warning", "KOR-7.JPN.1".to_owned()),
+            ("watchfire-audience", "JPN+KOR+USA".to_owned()),
+            ("watchfire-officer", "Col. Kim".to_owned()),
+            (
+                "watchfire-evidence",
+                "KOR-1.flash.07070707070707070707070707070707.40".to_owned()
+            ),
+            (
+                "watchfire-evidence",
+                "JPN-1.flash.07070707070707070707070707070707.41".to_owned()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn updates_and_cancels_cite_every_message_before_them() {
+    let world = said(&[Act::Release(None), Act::Update(None), Act::Cancel(None)]);
+    let warning = world.warning("KOR-7.JPN.1");
+    let cancel = content(&world, &exercise());
+    assert_eq!((cancel.identifier.as_str(), cancel.message_type), ("KOR-7.JPN.1.3", Action::Cancel));
+    let cited: Vec<&str> = cancel.references.iter().map(|r| r.identifier.as_str()).collect();
+    assert_eq!(cited, ["KOR-7.JPN.1.1", "KOR-7.JPN.1.2"]);
+    assert_eq!(cancel.references[1].sent, warning.messages()[1].sent);
+    assert_eq!((cancel.response, cancel.certainty.as_str()), (CapResponse::AllClear, "Unlikely"));
+    assert!(cancel.expires > cancel.sent);
+    assert_eq!(cancel.areas.len(), 4, "the areas of the message it ends");
+}
+
+#[test]
+fn an_exercise_says_so_everywhere() {
+    let content = content(&said(&[Act::Release(None)]), &exercise());
+    assert_eq!(content.status, CapStatus::Exercise);
+    assert_eq!(content.note.as_deref(), Some("Exercise first-light"));
+    for (info, word) in content.infos.iter().zip(["EXERCISE", "訓練", "훈련"]) {
+        assert!(info.event.contains(word) && info.headline.contains(word), "{info:?}");
+        assert!(info.description.to_uppercase().contains(word), "{info:?}");
+    }
+}
+
+#[test]
+fn american_messages_name_a_civil_originator_and_the_local_clock() {
+    let mut world = World::new();
+    world.forecast("KOR-7", region(13.45, 144.78, 3.0, 1.0), 600, 5.0);
+    world.obey("USA-1");
+    world.officer("USA-1", "KOR-7.USA.1", Act::Release(None)).unwrap();
+    let content = cap_content(world.warning("KOR-7.USA.1"), &Realm::Operational).unwrap();
+    assert_eq!(content.utc_offset_minutes, 600);
+    assert!(content.parameters.contains(&("EAS-ORG", "CIV".to_owned())));
+}
