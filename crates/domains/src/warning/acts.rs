@@ -55,11 +55,21 @@ pub fn act(
     let (kind, content) = match act {
         Act::Release(draft) => {
             let draft = chosen(warning, draft, Action::Alert)?;
-            release(RELEASE_KIND, ReleaseReport { warning: id.clone(), draft, note, officer }, sign, realm)
+            release(
+                RELEASE_KIND,
+                ReleaseReport { warning: id.clone(), draft, note, officer },
+                sign,
+                realm,
+            )
         }
         Act::Update(draft) => {
             let draft = chosen(warning, draft, Action::Update)?;
-            release(UPDATE_KIND, ReleaseReport { warning: id.clone(), draft, note, officer }, sign, realm)
+            release(
+                UPDATE_KIND,
+                ReleaseReport { warning: id.clone(), draft, note, officer },
+                sign,
+                realm,
+            )
         }
         Act::Cancel(reason) => {
             if !warning.stage().is_open() {
@@ -97,16 +107,16 @@ fn release(
     Release::new(report).map(|release| (kind, encode_content(release.report())))
 }
 
-fn chosen(
-    warning: &Warning,
-    draft: Option<EntryId>,
-    action: Action,
-) -> Result<EntryId, ActError> {
-    let draft = draft.or_else(|| warning.pending().map(|draft| draft.entry)).ok_or_else(|| ActError {
-        message: format!("expected a draft that waits, got none for warning `{}`", warning.id()),
-        hint: "nothing changed since the last message; cancel it if it must end".to_owned(),
-        unknown: false,
-    })?;
+fn chosen(warning: &Warning, draft: Option<EntryId>, action: Action) -> Result<EntryId, ActError> {
+    let draft =
+        draft.or_else(|| warning.pending().map(|draft| draft.entry)).ok_or_else(|| ActError {
+            message: format!(
+                "expected a draft that waits, got none for warning `{}`",
+                warning.id()
+            ),
+            hint: "nothing changed since the last message; cancel it if it must end".to_owned(),
+            unknown: false,
+        })?;
     Ok(warning.releasable(draft, action)?.entry)
 }
 

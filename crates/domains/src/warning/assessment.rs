@@ -20,7 +20,7 @@ use super::events::{Action, Reason, Subject};
 const LIKELY: f64 = 0.5;
 
 /// The console's priority: 1 purple to 4 yellow.
-pub fn priority(subject: &Subject, stands: bool, now: Timestamp) -> u8 {
+pub(super) fn priority(subject: &Subject, stands: bool, now: Timestamp) -> u8 {
     if !stands {
         return 4;
     }
@@ -90,7 +90,7 @@ cap_words! {
 }
 
 /// The three words of CAP for a message said at `at`.
-pub fn cap_words_of(
+pub(super) fn cap_words_of(
     subject: &Subject,
     action: Action,
     reason: Reason,

@@ -26,7 +26,7 @@ use crate::Region;
 /// The SAME event code of every message.
 pub const SAME_EVENT_CODE: &str = "CDW";
 /// Vertices of one boundary ring in a message; districts of longer rings go by their code alone.
-pub const RING_VERTICES_MAX: usize = 2_000;
+pub(super) const RING_VERTICES_MAX: usize = 2_000;
 
 /// Everything one alert says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -204,8 +204,7 @@ fn content(
     realm: &Realm,
 ) -> CapContent {
     let subject = said.subject;
-    let (urgency, severity, certainty) =
-        cap_words_of(subject, said.action, said.reason, said.sent);
+    let (urgency, severity, certainty) = cap_words_of(subject, said.action, said.reason, said.sent);
     let dropped = dropped(earlier, subject);
     let topic = Topic {
         action: said.action,

@@ -141,9 +141,8 @@ fn subject(heard: &Heard, owner: PartnerId) -> Option<Subject> {
 /// [`SETTLES_S`], one is dropped or comes in reach itself, or the impact moves in time by more than
 /// [`IMPACT_MOVES_S`] or in place by more than [`REGION_MOVES_M`], and by two standard deviations.
 pub(super) fn is_material(old: &Subject, new: &Subject, settled: TimeDelta) -> bool {
-    let named = |subject: &Subject, code: &str| {
-        subject.districts.iter().any(|share| share.code == code)
-    };
+    let named =
+        |subject: &Subject, code: &str| subject.districts.iter().any(|share| share.code == code);
     if new.districts.iter().any(|share| !named(old, &share.code)) {
         return true;
     }

@@ -90,7 +90,7 @@ impl Districts {
         self.rows.iter().find(|district| district.code == code)
     }
 
-    /// A GeoJSON `FeatureCollection` (RFC 7946) of all districts with the properties `code`,
+    /// A `GeoJSON` feature collection (RFC 7946) of all districts with the properties `code`,
     /// `partner`, `name_en`, `name_ja` and `name_ko`.
     pub fn geojson(&self) -> Value {
         let features: Vec<Value> = self.rows.iter().map(District::feature).collect();
@@ -150,7 +150,7 @@ impl District {
         let coordinates: Vec<Vec<Vec<[f64; 2]>>> = self
             .polygons
             .iter()
-            .map(|polygon| polygon.rings.iter().map(|ring| closed_degrees(ring)).collect())
+            .map(|polygon| polygon.rings.iter().map(closed_degrees).collect())
             .collect();
         json!({
             "type": "Feature",

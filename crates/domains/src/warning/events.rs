@@ -33,11 +33,11 @@ pub const UPDATE_KIND: &str = "warning.update";
 /// The kind of an officer's withdrawal.
 pub const CANCEL_KIND: &str = "warning.cancel";
 /// The edition of all four contents.
-pub const EDITION: u16 = 1;
+pub(super) const EDITION: u16 = 1;
 /// Entries a draft may cite.
-pub const EVIDENCE_MAX: usize = 16;
+pub(super) const EVIDENCE_MAX: usize = 16;
 /// Bytes of an officer's note.
-pub const NOTE_BYTES_MAX: usize = 1_000;
+pub(super) const NOTE_BYTES_MAX: usize = 1_000;
 /// Bytes of an officer's name and of a key's name.
 const NAME_BYTES_MAX: usize = 128;
 /// Characters of an officer's signature.
@@ -97,7 +97,10 @@ impl WarningId {
         } else {
             Err(DecodeError::new(
                 "a warning as `OBJECT.PARTNER.NUMBER` (such as `KOR-7.JPN.1`)",
-                format!("`{}.{owner}.{number}`", object.escape_debug().take(80).collect::<String>()),
+                format!(
+                    "`{}.{owner}.{number}`",
+                    object.escape_debug().take(80).collect::<String>()
+                ),
             ))
         }
     }

@@ -41,8 +41,8 @@ pub use cap::{
 pub use decision::{IMPACT_MOVES_S, REGION_MOVES_M, SETTLES_S};
 pub use districts::{District, Districts, districts};
 pub use events::{
-    Action, CANCEL_KIND, Cancel, CancelReport, DRAFT_KIND, DistrictShare, Draft, DraftReport, Event,
-    Forecast, Officer, RELEASE_KIND, Reason, Release, ReleaseReport, Subject, UPDATE_KIND,
+    Action, CANCEL_KIND, Cancel, CancelReport, DRAFT_KIND, DistrictShare, Draft, DraftReport,
+    Event, Forecast, Officer, RELEASE_KIND, Reason, Release, ReleaseReport, Subject, UPDATE_KIND,
     WarningId,
 };
 pub use items::{DistrictItem, PendingItem, WARNINGS_COLLECTION, WarningItem, mark_realm};

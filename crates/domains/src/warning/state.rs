@@ -29,11 +29,11 @@ use crate::{Certainty, Finding, Region, Severity, Signal, Signals, Statement};
 /// The signal this domain hears.
 pub const IMPACT_SIGNAL: &str = "track.impact";
 /// Warnings kept; the longest closed gives way, and none is opened when all are open.
-pub const WARNINGS_MAX: usize = 1_000;
+pub(super) const WARNINGS_MAX: usize = 1_000;
 /// Drafts a warning keeps, so that an officer may release the one that was on the screen.
-pub const DRAFTS_KEPT_MAX: usize = 16;
+pub(super) const DRAFTS_KEPT_MAX: usize = 16;
 /// Messages one warning may issue; each cites all before it.
-pub const MESSAGES_MAX: usize = 200;
+pub(super) const MESSAGES_MAX: usize = 200;
 /// A message stands this long after the latest likely time of impact.
 pub(super) const STANDS_AFTER_IMPACT: TimeDelta = TimeDelta::from_seconds(3_600);
 /// A forecast withdrawn this shortly before the time of impact counts as come true.
@@ -253,8 +253,12 @@ impl State {
 
     /// Hears of impacts.
     pub(super) fn sense(&mut self, at: Timestamp, signals: &mut Signals) {
-        let heard: Vec<Signal> =
-            signals.emitted().iter().filter(|signal| signal.what == IMPACT_SIGNAL).cloned().collect();
+        let heard: Vec<Signal> = signals
+            .emitted()
+            .iter()
+            .filter(|signal| signal.what == IMPACT_SIGNAL)
+            .cloned()
+            .collect();
         for signal in heard {
             match (signal.region, signal.when) {
                 (Some(region), Some((impact, sigma))) => {
@@ -445,7 +449,9 @@ impl State {
                 signals.find(finding(
                     deadline,
                     Severity::Warning,
-                    format!("warning `{id}` expired as a draft: no officer released or cancelled it"),
+                    format!(
+                        "warning `{id}` expired as a draft: no officer released or cancelled it"
+                    ),
                     None,
                 ));
             }
@@ -453,8 +459,7 @@ impl State {
             warning.pending = false;
             warning.closed = Some(Closing { at: deadline, reason: None });
         }
-        self.forecasts
-            .retain(|_, heard| heard.forecast.latest_impact() + STANDS_AFTER_IMPACT > to);
+        self.forecasts.retain(|_, heard| heard.forecast.latest_impact() + STANDS_AFTER_IMPACT > to);
     }
 }
 
@@ -515,7 +520,11 @@ impl Warning {
         let latest_said = self.messages.last().map(|message| message.sent);
         match self.drafts.iter().find(|draft| draft.entry == entry) {
             Some(draft) if draft.action != action => refuse(
-                format!("draft `{entry}` is one to {}, not to {}", verb(draft.action), verb(action)),
+                format!(
+                    "draft `{entry}` is one to {}, not to {}",
+                    verb(draft.action),
+                    verb(action)
+                ),
                 "use the act that fits the draft",
             ),
             Some(draft) if latest_said.is_some_and(|said| said >= draft.at) => refuse(

@@ -156,7 +156,12 @@ impl World {
     }
 
     /// An officer at `origin` acts on warning `id`.
-    pub(super) fn officer(&mut self, origin: &str, id: &str, what: Act) -> Result<EntryId, ActError> {
+    pub(super) fn officer(
+        &mut self,
+        origin: &str,
+        id: &str,
+        what: Act,
+    ) -> Result<EntryId, ActError> {
         let signer: Signer<'_> = &|bytes| format!("{} bytes signed", bytes.len());
         let id: WarningId = id.parse().unwrap();
         let who = ("Col. Kim", "key-1", signer);

@@ -15,7 +15,7 @@ const HEADLINE_DISTRICTS_MAX: usize = 3;
 
 /// What a message of one language says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
+pub(super) struct Words {
     /// The kind of event.
     pub event: String,
     /// One line.
@@ -87,16 +87,17 @@ const fn template(topic: &Topic<'_>) -> &'static Template {
     }
 }
 
-const EVENT: Text = Text {
-    en: "Ballistic missile warning",
-    ja: "弾道ミサイル警報",
-    ko: "탄도미사일 경보",
-};
+const EVENT: Text =
+    Text {
+        en: "Ballistic missile warning", ja: "弾道ミサイル警報", ko: "탄도미사일 경보"
+    };
 
 const EXERCISE: Text = Text { en: "EXERCISE: ", ja: "【訓練】", ko: "[훈련] " };
 
 const THIS_IS_AN_EXERCISE: Text =
-    Text { en: " This is an exercise.", ja: "これは訓練です。", ko: " 이것은 훈련입니다." };
+    Text {
+        en: " This is an exercise.", ja: "これは訓練です。", ko: " 이것은 훈련입니다."
+    };
 
 const DROPPED: Text = Text {
     en: " No longer included: {areas}.",
@@ -214,7 +215,9 @@ const NO_SHELTER_NEEDED: Text = Text {
 /// The places a text names: in or near districts the region reaches, near ones its margin reaches.
 fn place(shares: &[DistrictShare], names_max: usize, language: Language) -> String {
     const IN_OR_NEAR: Text =
-        Text { en: "in or near {areas}", ja: "{areas}またはその周辺", ko: "{areas} 또는 그 주변" };
+        Text {
+            en: "in or near {areas}", ja: "{areas}またはその周辺", ko: "{areas} 또는 그 주변"
+        };
     const NEAR: Text = Text { en: "near {areas}", ja: "{areas}の周辺", ko: "{areas} 주변" };
     let only_near = shares.iter().all(|share| share.nearby_only);
     let pattern = if only_near { NEAR } else { IN_OR_NEAR };
@@ -223,7 +226,8 @@ fn place(shares: &[DistrictShare], names_max: usize, language: Language) -> Stri
 
 /// The districts' names, most likely first; beyond `names_max` they are counted.
 fn areas(shares: &[DistrictShare], names_max: usize, language: Language) -> String {
-    const AND_MORE: Text = Text { en: " and {n} more", ja: "ほか{n}地域", ko: " 외 {n}개 지역" };
+    const AND_MORE: Text =
+        Text { en: " and {n} more", ja: "ほか{n}地域", ko: " 외 {n}개 지역" };
     let mut ranked: Vec<&DistrictShare> = shares.iter().collect();
     ranked.sort_by(|a, b| {
         (a.nearby_only.cmp(&b.nearby_only))

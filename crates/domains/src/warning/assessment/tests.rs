@@ -39,18 +39,6 @@ fn cap_words_go_by_reason_land_time_and_chance() {
     check(&subject(0.9, false), alert, threat, 900, ["Immediate", "Extreme", "Likely"]);
     check(&subject(0.5, false), alert, threat, 901, ["Expected", "Extreme", "Possible"]);
     check(&subject(0.0, true), alert, threat, 3_601, ["Future", "Severe", "Possible"]);
-    check(
-        &subject(0.9, false),
-        Action::Update,
-        Reason::Fell,
-        -60,
-        ["Past", "Extreme", "Observed"],
-    );
-    check(
-        &subject(0.9, false),
-        Action::Cancel,
-        Reason::Passed,
-        60,
-        ["Past", "Minor", "Unlikely"],
-    );
+    check(&subject(0.9, false), Action::Update, Reason::Fell, -60, ["Past", "Extreme", "Observed"]);
+    check(&subject(0.9, false), Action::Cancel, Reason::Passed, 60, ["Past", "Minor", "Unlikely"]);
 }

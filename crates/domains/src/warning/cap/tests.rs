@@ -46,8 +46,7 @@ fn the_alert_says_what_was_released() {
     assert_eq!(content.event_code, "CDW");
     assert_eq!(content.onset.to_string(), "2026-11-03T06:10:00Z");
     assert_eq!(content.expires.to_string(), "2026-11-03T07:10:15Z");
-    let words =
-        [content.urgency.as_str(), content.severity.as_str(), content.certainty.as_str()];
+    let words = [content.urgency.as_str(), content.severity.as_str(), content.certainty.as_str()];
     assert_eq!(words, ["Immediate", "Extreme", "Likely"]);
     let languages: Vec<&str> = content.infos.iter().map(|info| info.language.tag()).collect();
     assert_eq!(languages, ["en-US", "ja-JP", "ko-KR"]);
@@ -64,14 +63,8 @@ fn the_alert_says_what_was_released() {
             ("watchfire-warning", "KOR-7.JPN.1".to_owned()),
             ("watchfire-audience", "JPN+KOR+USA".to_owned()),
             ("watchfire-officer", "Col. Kim".to_owned()),
-            (
-                "watchfire-evidence",
-                "KOR-1.flash.07070707070707070707070707070707.40".to_owned()
-            ),
-            (
-                "watchfire-evidence",
-                "JPN-1.flash.07070707070707070707070707070707.41".to_owned()
-            ),
+            ("watchfire-evidence", "KOR-1.flash.07070707070707070707070707070707.40".to_owned()),
+            ("watchfire-evidence", "JPN-1.flash.07070707070707070707070707070707.41".to_owned()),
         ]
     );
 }
@@ -81,7 +74,10 @@ fn updates_and_cancels_cite_every_message_before_them() {
     let world = said(&[Act::Release(None), Act::Update(None), Act::Cancel(None)]);
     let warning = world.warning("KOR-7.JPN.1");
     let cancel = content(&world, &exercise());
-    assert_eq!((cancel.identifier.as_str(), cancel.message_type), ("KOR-7.JPN.1.3", Action::Cancel));
+    assert_eq!(
+        (cancel.identifier.as_str(), cancel.message_type),
+        ("KOR-7.JPN.1.3", Action::Cancel)
+    );
     let cited: Vec<&str> = cancel.references.iter().map(|r| r.identifier.as_str()).collect();
     assert_eq!(cited, ["KOR-7.JPN.1.1", "KOR-7.JPN.1.2"]);
     assert_eq!(cancel.references[1].sent, warning.messages()[1].sent);

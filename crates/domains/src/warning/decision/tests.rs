@@ -1,7 +1,7 @@
 use super::super::testkit::{World, node, only, region, tokyo};
 use super::super::{Act, Capability, IMPACT_SIGNAL};
-use crate::Domain;
 use super::*;
+use crate::Domain;
 
 const ALERT: &str = "KOR-7.JPN.1 Alert Threat JP-11 JP-13 JP-14";
 
@@ -24,10 +24,7 @@ fn an_object_over_two_partners_is_two_warnings() {
     let mut world = World::new();
     // Between Tsushima and Busan, 30 km long.
     world.forecast("KOR-7", region(34.9, 129.2, 10.0, 10.0), 600, 5.0);
-    assert_eq!(
-        world.drafts("KOR-1"),
-        ["KOR-7.KOR.1 Alert Threat KR-26 KR-31 KR-48"]
-    );
+    assert_eq!(world.drafts("KOR-1"), ["KOR-7.KOR.1 Alert Threat KR-26 KR-31 KR-48"]);
     assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Alert Threat JP-42"]);
 }
 
@@ -68,7 +65,9 @@ fn forecasts_with_numbers_that_are_none_are_set_aside() {
     assert_eq!(world.drafts("JPN-1"), [""; 0]);
     let complaints = world.complaints();
     assert_eq!(complaints.len(), 3);
-    assert!(complaints[0].starts_with("impact forecast of `KOR-7` set aside: expected impact time"));
+    assert!(
+        complaints[0].starts_with("impact forecast of `KOR-7` set aside: expected impact time")
+    );
 }
 
 #[test]

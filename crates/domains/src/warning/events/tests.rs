@@ -1,5 +1,5 @@
-use super::super::testkit::{entry, exercise, node, tokyo};
 use super::super::Capability;
+use super::super::testkit::{entry, exercise, node, tokyo};
 use super::*;
 use crate::{Domain, encode_content};
 
@@ -76,10 +76,7 @@ fn drafts_are_refused_with_what_was_expected() {
         &|d| d.reason = Reason::Fell,
         "expected `threat` or `changed` as the reason of this action, got fell",
     );
-    check(
-        &|d| d.subject.districts.clear(),
-        "expected at least one district, got none",
-    );
+    check(&|d| d.subject.districts.clear(), "expected at least one district, got none");
     check(
         &|d| d.subject.districts.reverse(),
         "expected districts in code order, each once, got another order",
@@ -126,10 +123,7 @@ fn officers_are_named_and_notes_are_short() {
         let error = Event::decode(RELEASE_KIND, EDITION, &encode_content(&report)).unwrap_err();
         assert_eq!(error.to_string(), expect);
     };
-    check(
-        &|r| r.officer.name.clear(),
-        "expected officer name of 1 to 128 bytes, got 0 bytes",
-    );
+    check(&|r| r.officer.name.clear(), "expected officer name of 1 to 128 bytes, got 0 bytes");
     check(
         &|r| r.officer.name = "a\u{7}".to_owned(),
         "expected officer name without control characters, got a\\u{7}",
@@ -144,9 +138,16 @@ fn officers_are_named_and_notes_are_short() {
 fn names_parse_or_say_why() {
     let id: WarningId = "KOR-7.JPN.12".parse().unwrap();
     assert_eq!((id.object(), id.owner().as_str(), id.number()), ("KOR-7", "JPN", 12));
-    for bad in
-        ["", "KOR-7", "KOR-7.JPN", "KOR-7.JPN.0", "KOR-7.JPN.01", "K 7.JPN.1", "K.jpn.1", "K.JPN.1.2"]
-    {
+    for bad in [
+        "",
+        "KOR-7",
+        "KOR-7.JPN",
+        "KOR-7.JPN.0",
+        "KOR-7.JPN.01",
+        "K 7.JPN.1",
+        "K.jpn.1",
+        "K.JPN.1.2",
+    ] {
         let error = bad.parse::<WarningId>().unwrap_err().to_string();
         assert!(error.contains("`OBJECT.PARTNER.NUMBER`"), "{error}");
     }

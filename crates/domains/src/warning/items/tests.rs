@@ -25,7 +25,8 @@ fn the_item_has_the_agreed_fields() {
     let item = &items["KOR-7.JPN.1"];
     let mut short = item.clone();
     let rest = short.as_object_mut().unwrap();
-    let (districts, headline) = (rest.remove("districts").unwrap(), rest.remove("headline").unwrap());
+    let (districts, headline) =
+        (rest.remove("districts").unwrap(), rest.remove("headline").unwrap());
     assert_eq!(
         short,
         json!({

@@ -84,7 +84,9 @@ fn what_others_say_about_a_warning_is_a_finding_and_changes_nothing() {
     let stranger = world.officer("USA-1", "KOR-7.JPN.1", Act::Cancel(None)).unwrap();
     assert_eq!(
         world.complaints(),
-        [format!("entry `{stranger}` set aside: warning `KOR-7.JPN.1` belongs to JPN, not to USA-1")]
+        [format!(
+            "entry `{stranger}` set aside: warning `KOR-7.JPN.1` belongs to JPN, not to USA-1"
+        )]
     );
     let forged = world.append("USA-1", DRAFT_KIND, {
         let mut other = World::new();
@@ -106,12 +108,7 @@ fn acts_on_unknown_names_and_drafts_are_findings() {
         assert_eq!(canonical_bytes(&world.state), before);
     };
     check(&mut world, RELEASE_KIND, "KOR-8.JPN.1", "no warning `KOR-8.JPN.1` is known here");
-    check(
-        &mut world,
-        RELEASE_KIND,
-        "KOR-7.JPN.1",
-        "warning `KOR-7.JPN.1` has no alert to release",
-    );
+    check(&mut world, RELEASE_KIND, "KOR-7.JPN.1", "warning `KOR-7.JPN.1` has no alert to release");
     check(
         &mut world,
         UPDATE_KIND,

@@ -79,10 +79,7 @@ fn waters_are_called_near() {
         headline(Language::Ja),
         "北海道の周辺にミサイル落下のおそれ。今すぐ避難してください。"
     );
-    assert_eq!(
-        headline(Language::Ko),
-        "홋카이도 주변에 미사일 낙하 우려. 지금 바로 대피하십시오."
-    );
+    assert_eq!(headline(Language::Ko), "홋카이도 주변에 미사일 낙하 우려. 지금 바로 대피하십시오.");
 }
 
 #[test]
@@ -127,7 +124,9 @@ fn an_update_says_which_districts_it_no_longer_names() {
     let topic = Topic { dropped: &dropped, ..topic(REASONS[1], &districts, false) };
     assert!(words(&topic, Language::En).description.ends_with(" No longer included: Saitama."));
     assert!(words(&topic, Language::Ja).description.ends_with("対象から外れた地域：埼玉県。"));
-    assert!(words(&topic, Language::Ko).description.ends_with(" 대상에서 제외된 지역: 사이타마현."));
+    assert!(
+        words(&topic, Language::Ko).description.ends_with(" 대상에서 제외된 지역: 사이타마현.")
+    );
 }
 
 #[test]
