@@ -25,7 +25,7 @@ use crate::codec::{Put, Reader};
 use crate::entry::{BODY_BYTES_MAX, leaf_hash, log_part};
 use crate::keys::Hash;
 use crate::merkle::{Frontier, cover, node_hash};
-use crate::{Entry, EntryHeader, Error, LogId, SignedCheckpoint};
+use crate::{Charter, Entry, EntryHeader, Error, LogId, SignedCheckpoint};
 
 const MAGIC: [u8; 4] = *b"WFB\x01";
 const TAG_HIDDEN: u8 = 0;
@@ -182,10 +182,23 @@ impl Batch {
     /// The copy `partner` may have: entries addressed to it whole, everything else hidden.
     #[must_use]
     pub fn for_audience(&self, partner: PartnerId) -> Self {
-        let readable = |item: &Item| match item {
-            Item::Entry(entry) => entry.header().audience.contains(partner),
-            Item::Hidden(_) => false,
-        };
+        self.keep_whole(|entry| entry.header().audience.contains(partner))
+    }
+
+    /// The copy that is released to `partner` now: as [`Batch::for_audience`], but with everything
+    /// hidden if the log's owner withholds from that partner or the charter no longer has it.
+    #[must_use]
+    pub fn released_to(&self, partner: PartnerId, charter: &Charter) -> Self {
+        if charter.releases(self.log().node.partner(), partner) {
+            self.for_audience(partner)
+        } else {
+            self.keep_whole(|_| false)
+        }
+    }
+
+    /// The copy that carries whole only what `keep` says.
+    pub(crate) fn keep_whole(&self, keep: impl Fn(&Entry) -> bool) -> Self {
+        let readable = |item: &Item| matches!(item, Item::Entry(entry) if keep(entry));
         if self.items.iter().all(readable) {
             return self.clone();
         }
@@ -289,12 +302,17 @@ impl BatchWriter {
     }
 
     fn hidden(&mut self, run: &Run) {
-        if run.count == 0 {
+        self.hidden_roots(run.count, run.subtrees.iter().map(|(_, root)| root));
+    }
+
+    /// A run of `count` hidden leaves by the roots that cover it; nothing if there are none.
+    pub(crate) fn hidden_roots<'r>(&mut self, count: u32, roots: impl Iterator<Item = &'r Hash>) {
+        if count == 0 {
             return;
         }
         self.bytes.put_u8(TAG_HIDDEN);
-        self.bytes.put_u32(run.count);
-        for (_, root) in &run.subtrees {
+        self.bytes.put_u32(count);
+        for root in roots {
             self.bytes.put(root);
         }
     }

@@ -237,7 +237,7 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn high_water(&mut self) {
         let Some(file) = self.scope.high_water else { return };
         let store = self.store;
-        match file.standing(|log, size| root_at(store, log, size)) {
+        match file.standing(|log, size| store.root_at(log, size)) {
             Ok(Standing::Continues) => {}
             Ok(Standing::Behind { .. }) => {
                 self.fault(
@@ -259,7 +259,7 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
 
     /// A cosigned checkpoint is the one held, where one of its size is held.
     fn same_root(&self, checkpoint: &crate::Checkpoint) -> Result<(), Error> {
-        match root_at(self.store, &checkpoint.log, checkpoint.size)? {
+        match self.store.root_at(&checkpoint.log, checkpoint.size)? {
             Some(root) if root != checkpoint.root => Err(Error::Proof { what: "cosigned root" }),
             _ => Ok(()),
         }
@@ -287,18 +287,6 @@ fn same_key(key: &[u8], write: &crate::Write) -> Result<(), Error> {
     } else {
         Err(Error::text("a row", "the key its content gives", "another"))
     }
-}
-
-/// The root of a log where the store has a checkpoint of that size; the empty tree's at 0.
-pub(crate) fn root_at<S: StoreRead + ?Sized>(
-    store: &S,
-    log: &LogId,
-    size: u64,
-) -> Result<Option<crate::Hash>, Error> {
-    if size == 0 {
-        return Ok(Some(crate::Frontier::new().root()));
-    }
-    Ok(store.batch_ending(log, size)?.map(|batch| batch.checkpoint().checkpoint.root))
 }
 
 /// The ends of a log while its batches are walked in order.

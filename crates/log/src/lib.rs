@@ -39,6 +39,7 @@ mod ids;
 mod keys;
 #[cfg(any(test, feature = "test-support"))]
 mod memory;
+mod merge;
 mod merkle;
 mod mirror;
 mod seal;

@@ -166,12 +166,27 @@ pub struct LaneMirror {
     me: PartnerId,
     head: LogHead,
     recent: BTreeMap<u64, SignedCheckpoint>,
+    #[cfg(feature = "planted-bugs")]
+    skip_root: bool,
 }
 
 impl LaneMirror {
     /// Continues the copy at `head` ([`LogHead::start`] for a new one) for a node of `me`.
     pub const fn new(realm: Realm, me: PartnerId, head: LogHead) -> Self {
-        Self { realm, me, head, recent: BTreeMap::new() }
+        Self {
+            realm,
+            me,
+            head,
+            recent: BTreeMap::new(),
+            #[cfg(feature = "planted-bugs")]
+            skip_root: false,
+        }
+    }
+
+    /// Takes batches whose leaves do not give the signed root: a bug for the simulator to catch.
+    #[cfg(feature = "planted-bugs")]
+    pub const fn plant_skip_root(&mut self) {
+        self.skip_root = true;
     }
 
     /// The log.
@@ -207,7 +222,11 @@ impl LaneMirror {
         let mut cursor = self.cursor(first).clone();
         check_entries(&batch, &mut cursor, charter, self.me)?;
         batch.extend(&mut cursor.frontier);
-        if cursor.frontier.root() != checkpoint.checkpoint.root {
+        #[cfg(feature = "planted-bugs")]
+        let skip = self.skip_root;
+        #[cfg(not(feature = "planted-bugs"))]
+        let skip = false;
+        if !skip && cursor.frontier.root() != checkpoint.checkpoint.root {
             return Err(RejectReason::Root { size: batch.end() });
         }
         let mut head = self.head.clone();

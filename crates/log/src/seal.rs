@@ -326,6 +326,10 @@ pub struct EpochRing {
     node: NodeId,
     kem: Vec<KemSecret>,
     keys: BTreeMap<(LogId, u64), (Audience, EpochKey)>,
+    /// Epoch entries whose wraps are opened at first use.
+    deferred: BTreeMap<(LogId, u64), Verified<Entry>>,
+    /// Epochs whose entry is no good; every body under them fails the same way.
+    failed: BTreeMap<(LogId, u64), OpenProblem>,
     plain: Vec<u8>,
     header: Vec<u8>,
 }
@@ -333,7 +337,16 @@ pub struct EpochRing {
 impl EpochRing {
     /// An empty ring for `node`, which has these KEM keys.
     pub const fn new(realm: Realm, node: NodeId, kem: Vec<KemSecret>) -> Self {
-        Self { realm, node, kem, keys: BTreeMap::new(), plain: Vec::new(), header: Vec::new() }
+        Self {
+            realm,
+            node,
+            kem,
+            keys: BTreeMap::new(),
+            deferred: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            plain: Vec::new(),
+            header: Vec::new(),
+        }
     }
 
     /// Opens a verified entry. Epoch entries are learned on the way, so entries are best handed over
@@ -351,11 +364,25 @@ impl EpochRing {
                 return Err(OpenProblem::Plain { kind: body.kind });
             }
             if body.kind == kinds::EPOCH {
-                self.learn(header, &body.content)?;
+                let slot = (header.id.log, header.id.index + 1);
+                match self.unwrap(header, &body.content) {
+                    Ok(key) => self.keys.insert(slot, (header.audience, key)),
+                    Err(problem) => {
+                        self.failed.insert(slot, problem.clone());
+                        return Err(problem);
+                    }
+                };
             }
             return Ok(body);
         }
-        let Some((audience, key)) = self.keys.get(&(header.id.log, header.epoch)) else {
+        let slot = (header.id.log, header.epoch);
+        if let Some(entry) = self.deferred.remove(&slot) {
+            self.open(&entry)?;
+        }
+        if let Some(problem) = self.failed.get(&slot) {
+            return Err(problem.clone());
+        }
+        let Some((audience, key)) = self.keys.get(&slot) else {
             let epoch_entry = EntryId { log: header.id.log, index: header.epoch - 1 };
             return Err(OpenProblem::UnknownEpoch { epoch_entry });
         };
@@ -370,7 +397,16 @@ impl EpochRing {
         Ok(body)
     }
 
-    fn learn(&mut self, header: &EntryHeader, content: &[u8]) -> Result<(), OpenProblem> {
+    /// Keeps an epoch entry to be learned at the first body that needs it; opening a wrap costs some
+    /// hundred microseconds, and after a restart most epochs are over. Other entries are ignored.
+    pub fn defer(&mut self, entry: &Verified<Entry>) {
+        let header = entry.header();
+        if header.epoch == 0 && header.audience.contains(self.node.partner()) {
+            self.deferred.insert((header.id.log, header.id.index + 1), entry.clone());
+        }
+    }
+
+    fn unwrap(&self, header: &EntryHeader, content: &[u8]) -> Result<EpochKey, OpenProblem> {
         let epoch = EpochContent::read(content).map_err(|_| OpenProblem::BadEpochEntry)?;
         if epoch.audience != header.audience {
             return Err(OpenProblem::BadEpochEntry);
@@ -387,14 +423,14 @@ impl EpochRing {
             audience: epoch.audience,
         };
         let key = unwrap_key(&scope, node, wrap, secret, &epoch.commitment)?;
-        let slot = (scope.log, scope.epoch);
-        self.keys.insert(slot, (scope.audience, EpochKey::new(&key)));
-        Ok(())
+        Ok(EpochKey::new(&key))
     }
 
     /// Forgets the keys of a log's epochs before the entry at `index`.
     pub fn forget_before(&mut self, log: LogId, index: u64) {
         self.keys.retain(|(of, epoch), _| *of != log || *epoch > index);
+        self.deferred.retain(|(of, epoch), _| *of != log || *epoch > index);
+        self.failed.retain(|(of, epoch), _| *of != log || *epoch > index);
     }
 
     /// Forgets KEM keys older than `generation`; what only they open stays closed from here on.
@@ -430,4 +466,140 @@ fn unwrap_key(
     let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| OpenProblem::BadWrap)?;
     let key = Zeroizing::new(key);
     if scope.commitment(&key) == *commitment { Ok(key) } else { Err(OpenProblem::Commitment) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{SeededRng, charter};
+    use crate::{Complaint, ComplaintReason, Incarnation, Precedence};
+
+    fn scope(realm: &Realm) -> EpochScope<'_> {
+        let log = LogId {
+            node: "KOR-1".parse().unwrap(),
+            lane: Precedence::Flash,
+            incarnation: Incarnation([5; 16]),
+        };
+        EpochScope { realm, log, epoch: 1, audience: "KOR+USA".parse().unwrap() }
+    }
+
+    fn entry(content: Vec<u8>, audience: &str, index: u64, epoch: u64) -> Verified<Entry> {
+        let realm = Realm::Operational;
+        let header = EntryHeader {
+            id: EntryId { log: scope(&realm).log, index },
+            logged: base::Timestamp::from_seconds(1),
+            charter_edition: 1,
+            epoch,
+            audience: audience.parse().unwrap(),
+        };
+        let body = if epoch == 0 {
+            let mut bytes = Vec::new();
+            Body { kind: kinds::EPOCH, edition: 1, content }.put(&mut bytes);
+            bytes
+        } else {
+            content
+        };
+        let length = body.len();
+        Verified::new(Entry::new(header, [0; 32], body.into(), 0..length))
+    }
+
+    /// A ring of USA-1 and an honest epoch content for KOR-1 and USA-1.
+    fn ring_and_content() -> (EpochRing, EpochKey, Vec<u8>) {
+        let realm = Realm::Operational;
+        let world = charter(&realm, &["JPN-1", "KOR-1", "USA-1"], 1);
+        let usa: NodeId = "USA-1".parse().unwrap();
+        let ring = EpochRing::new(realm.clone(), usa, world.secrets[&usa].kem.clone());
+        let scope = scope(&realm);
+        let members = world.charter.readers(scope.log.node.partner(), &scope.audience);
+        let (key, content) = make_epoch(&scope, &members, &mut SeededRng::new(3)).unwrap();
+        assert_eq!(members.len(), 2);
+        (ring, key, content)
+    }
+
+    fn complaint(problem: &OpenProblem) -> Option<ComplaintReason> {
+        let entry = entry(vec![], "KOR+USA", 0, 0).id();
+        Complaint::new(entry, [0; 32], problem).map(|complaint| complaint.reason)
+    }
+
+    #[test]
+    fn a_key_that_is_not_the_committed_one_is_refused_and_complained_about() {
+        let realm = Realm::Operational;
+        let world = charter(&realm, &["JPN-1", "KOR-1", "USA-1"], 1);
+        let usa: NodeId = "USA-1".parse().unwrap();
+        let (mut ring, _, honest) = ring_and_content();
+        let scope = scope(&realm);
+        // The origin wraps another key for USA-1 under the same commitment.
+        let commitment = EpochContent::read(&honest).unwrap().commitment;
+        let kem = world.secrets[&usa].newest_kem().public();
+        let recipient = <XWing as Kem>::PublicKey::from_bytes(&kem.key[..]).unwrap();
+        let (encapsulation, sealed) = hpke::single_shot_seal_with_rng::<Aead, Kdf, XWing>(
+            &OpModeS::Base,
+            &recipient,
+            &scope.wrap_info(usa, 1),
+            &[9; 32],
+            &commitment,
+            &mut SeededRng::new(8),
+        )
+        .unwrap();
+        let mut content = honest[..honest.len() - ENCAPSULATION_BYTES - SEALED_KEY_BYTES].to_vec();
+        content.put(&encapsulation.to_bytes());
+        content.put(&sealed);
+        let problem = ring.open(&entry(content, "KOR+USA", 0, 0)).unwrap_err();
+        assert_eq!(problem, OpenProblem::Commitment);
+        assert_eq!(complaint(&problem), Some(ComplaintReason::Commitment));
+        let body = ring.open(&entry(vec![0; 40], "KOR+USA", 1, 1)).unwrap_err();
+        assert_eq!(body, OpenProblem::Commitment);
+    }
+
+    #[test]
+    fn every_changed_byte_of_an_epoch_entry_fails_for_its_reader_or_is_another_members() {
+        let (_, _, content) = ring_and_content();
+        let wrap = 5 + 4 + ENCAPSULATION_BYTES + SEALED_KEY_BYTES;
+        let start = content.len() - 2 * wrap;
+        // Every header byte, and bytes spread over this reader's wrap (opening costs much).
+        let own = content.len() - wrap;
+        for at in (0..start).chain((own..content.len()).step_by(37)) {
+            let (mut ring, _, mut changed) = ring_and_content();
+            changed[at] ^= 1;
+            assert!(ring.open(&entry(changed, "KOR+USA", 0, 0)).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_body_opens_only_with_its_header_audience_and_epoch() {
+        let realm = Realm::Operational;
+        let (mut ring, key, content) = ring_and_content();
+        let epoch_entry = entry(content, "KOR+USA", 0, 0);
+        let body = Body { kind: "track.scan".parse().unwrap(), edition: 1, content: vec![1; 40] };
+        let sealed_for = |audience: &str, index| {
+            let header = *entry(vec![], audience, index, 1).header();
+            let mut bytes = Vec::new();
+            body.put(&mut bytes);
+            let tag = key.seal(index, &header.to_bytes(&realm), &mut bytes);
+            [&bytes[..], &tag].concat()
+        };
+        let good = sealed_for("KOR+USA", 1);
+        let missing = ring.open(&entry(good.clone(), "KOR+USA", 1, 1)).unwrap_err();
+        assert!(matches!(missing, OpenProblem::UnknownEpoch { .. }));
+        assert_eq!(complaint(&missing), None);
+        ring.defer(&epoch_entry);
+        assert_eq!(ring.open(&entry(good.clone(), "KOR+USA", 1, 1)).unwrap(), body);
+        for (sealed, audience, index, epoch) in [
+            (good.clone(), "KOR+USA", 2, 1),
+            (good.clone(), "JPN+KOR+USA", 1, 1),
+            (sealed_for("JPN+KOR+USA", 1), "JPN+KOR+USA", 1, 1),
+            (good[..good.len() - 1].to_vec(), "KOR+USA", 1, 1),
+            (vec![], "KOR+USA", 1, 1),
+        ] {
+            let problem = ring.open(&entry(sealed, audience, index, epoch)).unwrap_err();
+            assert_eq!(problem, OpenProblem::BadSeal);
+        }
+        for at in 0..good.len() {
+            let mut flipped = good.clone();
+            flipped[at] ^= 0x80;
+            assert!(ring.open(&entry(flipped, "KOR+USA", 1, 1)).is_err(), "byte {at}");
+        }
+        ring.forget_before(epoch_entry.id().log, 1);
+        assert!(ring.open(&entry(good, "KOR+USA", 1, 1)).is_err());
+    }
 }

@@ -419,6 +419,14 @@ pub trait StoreReadExt: StoreRead {
         Batch::parse(Row::content(Table::Batch, &key, &value)?).map(Some)
     }
 
+    /// The root of a log where the store has a checkpoint of that size; the empty tree's at 0.
+    fn root_at(&self, log: &LogId, size: u64) -> Result<Option<Hash>, Error> {
+        if size == 0 {
+            return Ok(Some(Frontier::new().root()));
+        }
+        Ok(self.batch_ending(log, size)?.map(|batch| batch.checkpoint().checkpoint.root))
+    }
+
     /// The last batch held of a log.
     fn last_batch(&self, log: &LogId) -> Result<Option<Batch>, Error> {
         let Some((key, value)) = self.last(Table::Batch, &end_key(log, u64::MAX))? else {

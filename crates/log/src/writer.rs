@@ -242,12 +242,16 @@ impl LaneWriter {
         now: Timestamp,
         rng: &mut dyn rand_core::CryptoRng,
     ) -> Result<u64, Error> {
+        if let Some(number) = assembly.settled.get(&audience) {
+            return Ok(*number);
+        }
         let members = charter.readers(self.log.node.partner(), &audience);
         let readers: BTreeMap<NodeId, u32> =
             members.iter().map(|(node, kem)| (*node, kem.generation)).collect();
         if let Some(epoch) = assembly.epochs.get(&audience)
             && epoch.is_fit(&readers, now)
         {
+            assembly.settled.insert(audience, epoch.number);
             return Ok(epoch.number);
         }
         let number = assembly.cursor.frontier.size() + 1;
@@ -257,6 +261,7 @@ impl LaneWriter {
         assembly.push(self, Draft { audience, body }, 0, charter.edition(), clock.next(now))?;
         let epoch = Epoch { number, key: Arc::new(key), since: now, entries: 0, readers };
         assembly.epochs.insert(audience, epoch);
+        assembly.settled.insert(audience, number);
         Ok(number)
     }
 }
@@ -269,6 +274,8 @@ struct Assembly {
     first: u64,
     cursor: Cursor,
     epochs: BTreeMap<Audience, Epoch>,
+    /// Epochs found fit or made for this batch, so that each audience is looked at once.
+    settled: BTreeMap<Audience, u64>,
     out: BatchWriter,
     leaves: Vec<(EntryHeader, Hash, Range<usize>)>,
     facts: Vec<Fact>,
@@ -286,6 +293,7 @@ impl Assembly {
             out: BatchWriter::new(&writer.unsigned(0, [0; 32]), first),
             cursor,
             epochs: writer.epochs.clone(),
+            settled: BTreeMap::new(),
             leaves: Vec::new(),
             facts: Vec::new(),
             header: Vec::new(),
