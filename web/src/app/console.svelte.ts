@@ -4,7 +4,7 @@ import { exerciseOf, gapsOf } from './gaps';
 import { isLanguage, pick, translate, translateWord, type Language, type MessageKey, type Parameters } from './i18n';
 import { nodeOf, reduce, type Picture, type StreamEvent } from './store';
 import { Stream, type LinkState } from './stream';
-import type { Text } from '../generated/api';
+import type { Text } from './model';
 
 export type { MessageKey };
 export type Page = 'watch' | 'lines' | 'findings' | 'panels';
@@ -39,10 +39,18 @@ class Console {
   /** Picture time of the last event heard. */
   readonly heardAt_ms = $derived.by(() => (this.clock === null ? null : pictureTime(this.clock, this.heard_ms)));
 
+  /** Settles once the first alarm list is on the screen; heavy parts wait for it. */
+  readonly alarmsPainted: Promise<void>;
+
   private clock = $state.raw<PictureClock | null>(null);
   #stream: Stream | null = null;
   #latest: Picture | null = null;
   #publishTimer: ReturnType<typeof setTimeout> | null = null;
+  #settlePainted: () => void = () => {};
+
+  constructor() {
+    this.alarmsPainted = new Promise((resolve) => (this.#settlePainted = resolve));
+  }
 
   start(): void {
     this.#route();
@@ -65,6 +73,14 @@ class Console {
         this.link = state;
         this.linkReason = reason;
       },
+    });
+  }
+
+  /** The alarm list of the first picture is in the page; the next frame shows it. */
+  alarmsRendered(): void {
+    requestAnimationFrame(() => {
+      performance.mark('watchfire:alarms-painted');
+      setTimeout(this.#settlePainted);
     });
   }
 

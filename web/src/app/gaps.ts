@@ -2,7 +2,7 @@
  * What the picture may lack: lost or late partners, no live sensor, a frozen display.
  * An empty list under a gap is never an all clear.
  */
-import type { Line, Sensor } from '../generated/api';
+import type { Line, Sensor } from './model';
 import { parseTime } from '../kit/format';
 import { itemsOf, nodeOf, type Picture } from './store';
 

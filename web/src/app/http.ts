@@ -1,5 +1,5 @@
 /** Calls to the node's API; every failure becomes a `Problem`. */
-import type { Problem } from '../generated/api';
+import type { Problem } from './model';
 
 export class ProblemError extends Error {
   readonly problem: Problem;

@@ -1,6 +1,6 @@
 /** The generic panel: any collection as a plain table, driven by the data and the API's description. */
 import { CLAIMED } from '../domains';
-import type { Item } from '../generated/api';
+import type { Item } from './model';
 import type { Picture } from './store';
 
 export interface DomainEntry {

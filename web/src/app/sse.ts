@@ -1,5 +1,5 @@
 /** Server-sent events: text chunks in, messages out, and messages to typed stream events. */
-import type { Delta, Heartbeat, Snapshot } from '../generated/api';
+import type { Delta, Heartbeat, Snapshot } from './model';
 import type { StreamEvent } from './store';
 
 export interface SseMessage {

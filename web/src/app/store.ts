@@ -2,7 +2,7 @@
  * The console's picture: a snapshot and ordered deltas, reduced in pure code.
  * Invariant: an older snapshot with the deltas after it equals the newer snapshot.
  */
-import type { Delta, Heartbeat, Item, NodeInfo, Snapshot } from '../generated/api';
+import type { Delta, Heartbeat, Item, NodeInfo, Snapshot } from './model';
 
 export type Collection = ReadonlyMap<string, Item>;
 

@@ -38,7 +38,7 @@ export interface Line {
   partner: PartnerCode;
   state: 'up' | 'late' | 'lost';
   since: Timestamp;
-  last_heard: Timestamp;
+  last_heard: Timestamp | null;
   lag_ms: number | null;
   clock_offset_ms: number | null;
   carrier: string;

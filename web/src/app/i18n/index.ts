@@ -1,5 +1,5 @@
 /** Message lookup: a language, a key, named parameters. */
-import type { Text } from '../../generated/api';
+import type { Text } from '../model';
 import { en, type Dictionary, type MessageKey } from './en';
 import { ja } from './ja';
 import { ko } from './ko';

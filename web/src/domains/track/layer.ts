@@ -1,5 +1,5 @@
 /** Tracks, sensors, launch and impact areas on the map overlay. */
-import type { Impact, Sensor, Track } from '../../generated/api';
+import type { Impact, Sensor, Track } from '../../app/model';
 import { Projector, type Camera, type Size } from '../../kit/map/camera';
 import { nearest } from '../../kit/map/hit';
 import type { OverlayLayer, Palette } from '../../kit/map/view';

@@ -1,5 +1,5 @@
 /** The order and filter of the track list. */
-import type { Track } from '../../generated/api';
+import type { Track } from '../../app/model';
 
 const CLASS_RANK = { ballistic: 0, unknown: 1, aircraft: 2 } as const;
 const STATE_RANK = { confirmed: 0, tentative: 1, stale: 2, lost: 3 } as const;

@@ -1,5 +1,5 @@
 /** Track symbols, drawn once for each look and then copied, so that thousands cost little. */
-import type { Track } from '../../generated/api';
+import type { Track } from '../../app/model';
 import type { Palette } from '../../kit/map/view';
 
 export const SYMBOL_PX = 24;

@@ -1,5 +1,5 @@
 /** The order of the alarm list, and which acts a warning allows. */
-import type { Warning } from '../../generated/api';
+import type { Warning } from '../../app/model';
 
 export type Act = 'release' | 'update' | 'cancel';
 

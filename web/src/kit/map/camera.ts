@@ -25,7 +25,7 @@ export interface Bounds {
 
 export const ZOOM_MAX = 11;
 const TILE_PX = 512;
-const LAT_MAX_DEG = 85.05;
+const LAT_MAX_DEG = 85.051_128_78;
 const RADIANS = Math.PI / 180;
 
 export function worldX(lon_deg: number): number {

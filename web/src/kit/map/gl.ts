@@ -98,7 +98,7 @@ function styleOf(palette: Palette): StyleSpecification {
       type: 'fill',
       source: 'districts',
       filter: ['in', ['get', 'code'], ['literal', []]],
-      paint: { 'fill-color': colour, 'fill-opacity': 0.28 },
+      paint: { 'fill-color': colour, 'fill-opacity': 0.2 },
     },
     {
       id: `touched-line-${at + 1}`,

@@ -101,7 +101,7 @@ class PlainView implements MapView {
         const path = this.#districts.get(code);
         if (priority !== rank || path === undefined) continue;
         context.fillStyle = context.strokeStyle = palette.priorities[rank - 1] ?? palette.ink;
-        context.globalAlpha = 0.28;
+        context.globalAlpha = 0.2;
         context.fill(path);
         context.globalAlpha = 1;
         context.lineWidth = 1.5 * px;

@@ -13,6 +13,8 @@ export interface StageParts {
 }
 
 const FIT_MARGIN_PX = 60;
+const PAINT_MEASURE = 'watchfire:overlay';
+const MEASURES_MAX = 100;
 
 export class Stage {
   readonly #parts: StageParts;
@@ -26,6 +28,8 @@ export class Stage {
   #highlight: Highlight = new Map();
   #frame = 0;
   #baseStale = true;
+  /** The first points ever seen stay in view through every resize, until somebody moves the map. */
+  #kept: readonly (readonly number[])[] | null = [];
 
   constructor(parts: StageParts) {
     this.#parts = parts;
@@ -36,7 +40,7 @@ export class Stage {
     this.#release = control(parts.overlay, {
       camera: () => this.#camera,
       size: () => this.#size,
-      move: (camera) => this.look(camera),
+      move: (camera) => this.#move(camera),
       click: (x, y) => parts.pick(parts.layer.hit(x, y)),
     });
     this.#resize();
@@ -67,8 +71,20 @@ export class Stage {
     this.repaint();
   }
 
+  /** Takes the first points there are as what to show until somebody moves the map. */
+  follow(points: readonly (readonly number[])[]): void {
+    if (this.#kept === null || this.#kept.length > 0 || points.length === 0) return;
+    this.#kept = points;
+    this.#fit(points);
+  }
+
   /** Shows all these points, or leaves the camera where there are none. */
-  fit(points: readonly (readonly number[])[]): void {
+  show(points: readonly (readonly number[])[]): void {
+    this.#kept = null;
+    this.#fit(points);
+  }
+
+  #fit(points: readonly (readonly number[])[]): void {
     const bounds = boundsOf(points);
     if (bounds === null) return;
     const camera = fitted(bounds, this.#size, FIT_MARGIN_PX);
@@ -79,12 +95,17 @@ export class Stage {
   key(key: string): boolean {
     const camera = keyMove(key, this.#camera, this.#size);
     if (camera === null) return false;
-    this.look(camera);
+    this.#move(camera);
     return true;
   }
 
   zoom(steps: number): void {
     this.key(steps > 0 ? '+' : '-');
+  }
+
+  #move(camera: Camera): void {
+    this.#kept = null;
+    this.look(camera);
   }
 
   setDistricts(districts: Districts): void {
@@ -124,6 +145,7 @@ export class Stage {
     if (clientWidth === 0 || clientHeight === 0) return;
     this.#size = { width_px: clientWidth, height_px: clientHeight };
     this.look(this.#camera);
+    if (this.#kept !== null) this.#fit(this.#kept);
   }
 
   #paint(): void {
@@ -139,6 +161,14 @@ export class Stage {
     if (context === null) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.#size.width_px, this.#size.height_px);
+    const started_ms = performance.now();
     layer.paint(context, this.#camera, this.#size, this.#palette);
+    measure(started_ms);
   }
+}
+
+/** Keeps the last paints' times where the browser's own tools show them. */
+function measure(started_ms: number): void {
+  if (performance.getEntriesByName(PAINT_MEASURE).length >= MEASURES_MAX) performance.clearMeasures(PAINT_MEASURE);
+  performance.measure(PAINT_MEASURE, { start: started_ms });
 }

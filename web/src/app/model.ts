@@ -1,0 +1,21 @@
+/** The data's names in the console, over the types made from the API's description. */
+export type {
+  Change,
+  Collections,
+  Delta,
+  Digest,
+  Finding,
+  Heartbeat,
+  Impact,
+  Item,
+  Lane,
+  Line,
+  NodeInfo,
+  Problem,
+  Sensor,
+  Snapshot,
+  Text,
+  Timestamp,
+  Track,
+  Warning,
+} from '../generated/api';

@@ -1,0 +1,298 @@
+// The journeys: what an officer does and must see. Each gets a fresh page.
+// `fixture: true` needs the stand-in node, because it asks the world for something.
+import assert from 'node:assert/strict';
+
+export const JOURNEYS = [
+  { name: 'the alarm list paints before the map loads', run: alarmsBeforeMap },
+  { name: 'three languages, each with its own lang, kept over a reload', run: languages },
+  { name: 'a draft is released after a confirmation that names what goes to whom', fixture: true, run: release },
+  { name: 'a refusal by the node is shown with its mend', fixture: true, run: refusal },
+  { name: 'a warning that changes under the officer asks to be read again', fixture: true, run: changedWhileReading },
+  { name: 'the display says frozen when the stream stops, and resumes by id', run: frozen },
+  { name: 'a lost line is never an all clear', fixture: true, run: lostLine },
+  { name: 'no warnings is said only when everything is heard', fixture: true, run: allClear },
+  { name: 'stale and lost tracks stay on the list as such', fixture: true, run: unseenTracks },
+  { name: 'the track card shows provenance and estimates', fixture: true, run: trackCard },
+  { name: 'plain map by address, with selection by click', run: plainMap },
+  { name: 'plain map by itself where there is no WebGL', webgl: false, run: noWebGl },
+  { name: 'keyboard alone reaches and does everything', fixture: true, run: keyboard },
+  { name: 'the exercise banner follows the realm in the data', fixture: true, run: exercise },
+  { name: 'another view is another stream, and is named', fixture: true, run: views },
+  { name: 'a collection nobody claims is a plain panel', fixture: true, run: panels },
+  { name: 'five thousand tracks', fixture: true, run: crowd },
+  { name: 'without a session the page asks for one', fixture: true, signedOut: true, run: signIn },
+  { name: 'nothing blinks for who asked for less motion', fixture: true, reducedMotion: 'reduce', run: calm },
+];
+
+const WARNINGS = '[data-table=warnings], [data-empty=warnings], [data-gaps]';
+const mapReady = (page) => page.waitForSelector('[data-mode=gl], [data-mode=plain]', { timeout: 30_000 });
+
+async function alarmsBeforeMap({ page, url }) {
+  let letGo = () => {};
+  const held = new Promise((resolve) => (letGo = resolve));
+  await page.route(/assets\/(gl|plain)-.*\.js$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(url);
+  await page.waitForSelector(WARNINGS);
+  assert.equal(await page.getAttribute('.host', 'data-mode'), 'loading');
+  letGo();
+  await mapReady(page);
+  const marks = await page.evaluate(() => performance.getEntriesByType('mark').map(({ name, startTime }) => [name, startTime]));
+  const at = Object.fromEntries(marks);
+  assert.ok(at['watchfire:alarms-painted'] < at['watchfire:map-start'], JSON.stringify(at));
+  return `alarm list at ${Math.round(at['watchfire:alarms-painted'])} ms`;
+}
+
+async function languages({ page, url }) {
+  const headings = { en: 'Warnings', ja: '警報', ko: '경보' };
+  await page.goto(url);
+  await page.waitForSelector(WARNINGS);
+  for (const [code, heading] of Object.entries(headings)) {
+    await page.selectOption('header .settings select >> nth=0', code);
+    await page.waitForFunction((lang) => document.documentElement.lang === lang, code);
+    assert.match(await page.textContent('#warnings-title'), new RegExp(heading));
+  }
+  await page.reload();
+  await page.waitForSelector(WARNINGS);
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'ko');
+}
+
+async function release({ page, url, fixture }) {
+  await page.goto(url);
+  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  const dialog = page.locator('dialog[open]');
+  const text = await dialog.innerText();
+  for (const part of ['Japan (JPN)', 'Korea (KOR)', 'United States (USA)', 'JPN+KOR+USA', 'Hokkaido (JP-01)', 'Aomori (JP-02)', 'EXERCISE', 'Take shelter', 'ミサイル', '미사일']) {
+    assert.ok(text.includes(part), `the dialog does not name ${part}`);
+  }
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Go back');
+  await dialog.locator('textarea').fill('seen by two radars');
+  await dialog.locator('[data-confirm]').click();
+  await dialog.locator('text=KOR-1.flash.7f3a/8042').waitFor();
+  assert.deepEqual(fixture.posted, [['/api/v1/warnings/W-2017-0001/release', { note: 'seen by two radars' }]]);
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('[data-warning=W-2017-0001][data-state=released]');
+}
+
+async function refusal({ page, url }) {
+  await page.goto(url);
+  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  await page.fill('dialog textarea', 'refuse');
+  await page.click('dialog [data-confirm]');
+  const text = await page.innerText('dialog .problem');
+  for (const part of ['The present state does not allow this', 'expected a draft', 'read the list again']) assert.ok(text.includes(part), text);
+  assert.equal(await page.getAttribute('[data-warning=W-2017-0001]', 'data-state'), 'draft');
+}
+
+async function changedWhileReading({ page, url, fixture }) {
+  await page.goto(url);
+  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  fixture.wish.revision += 1;
+  await page.waitForSelector('dialog .changed');
+  assert.ok(await page.isDisabled('dialog [data-confirm]'));
+  await page.click('dialog .changed button');
+  await page.waitForSelector('dialog [data-confirm]:enabled');
+  assert.deepEqual(fixture.posted, []);
+}
+
+async function frozen({ page, url, proxy, fixture }) {
+  await page.goto(url);
+  await page.waitForSelector(WARNINGS);
+  await page.waitForTimeout(1_500);
+  assert.equal(await page.locator('[data-banner=frozen]').count(), 0);
+  const before = fixture?.opened.length ?? 0;
+  proxy.stalled = true;
+  const stopped = Date.now();
+  await page.waitForSelector('[data-banner=frozen]', { timeout: 6_000 });
+  const took_ms = Date.now() - stopped;
+  assert.ok(took_ms >= 1_900, `frozen after ${took_ms} ms`);
+  await page.waitForSelector('[data-gaps]');
+  await page.waitForTimeout(2_500);
+  proxy.flow();
+  await page.waitForSelector('[data-banner=frozen]', { state: 'detached', timeout: 15_000 });
+  if (fixture !== undefined) {
+    const again = fixture.opened.slice(before);
+    assert.ok(again.length > 0 && again.every(({ seen }) => seen !== null), `resumed with ${JSON.stringify(again)}`);
+  }
+  return `banner after ${took_ms} ms`;
+}
+
+async function lostLine({ page, url, fixture }) {
+  fixture.set({ lost: true, quiet: true });
+  await page.goto(url);
+  const gaps = await page.innerText('[data-gaps]');
+  assert.match(gaps, /No data from Japan \(JPN\) since 15:04:25Z/);
+  assert.match(gaps, /not an all clear/);
+  assert.equal(await page.locator('[data-empty=warnings]').count(), 0);
+  assert.match(await page.innerText('[data-line=JPN-1]'), /✕ Lost/);
+  fixture.set({ quiet: false });
+  await page.waitForSelector('[data-table=warnings]');
+  assert.match(await page.innerText('[data-gaps]'), /may be incomplete/);
+}
+
+async function allClear({ page, url, fixture }) {
+  fixture.set({ empty: true });
+  await page.goto(url);
+  assert.match(await page.innerText('[data-empty=warnings]'), /No warnings in view own/);
+  assert.equal(await page.locator('[data-gaps]').count(), 0);
+}
+
+async function unseenTracks({ page, url, fixture }) {
+  fixture.set({ unsupported: true });
+  await page.goto(url);
+  assert.match(await page.innerText('[data-track=T102]'), /▲ Stale/);
+  assert.match(await page.innerText('[data-track=T103]'), /✕ Lost/);
+  await page.click('[data-track=T103] [data-row]');
+  assert.match(await page.innerText('[data-card=T103]'), /does not mean gone/);
+  assert.match(await page.innerText('[data-warning=W-2017-0002]'), /✕ Support lost/);
+}
+
+async function trackCard({ page, url }) {
+  await page.goto(url);
+  await page.click('[data-warning=W-2017-0001] [data-row]');
+  await page.click('[data-card=T1] button');
+  await page.waitForSelector('[data-card=T1] >> text=b5d4045c');
+  const text = await page.innerText('[data-card=T1]');
+  for (const part of ['Coast', 'radar-a', 'radar-n', 'Japan', '3,725 km', '± 3.1 s', '62.0 × 23.0 km', 'KOR-1.flash.7f3a/8022', 'View own']) {
+    assert.ok(text.includes(part), `the card does not say ${part}`);
+  }
+}
+
+async function plainMap({ page, url, fixture }) {
+  await page.goto(`${url}?map=plain`);
+  await page.waitForSelector('[data-mode=plain]');
+  if (fixture !== undefined) await clickTrack(page);
+}
+
+async function noWebGl({ page, url, fixture }) {
+  await page.goto(url);
+  await page.waitForSelector('[data-mode=plain]');
+  if (fixture !== undefined) await clickTrack(page);
+}
+
+/** Clicks where a track is drawn: found by keyboard first, then by pointer at the same place. */
+async function clickTrack(page) {
+  await page.waitForTimeout(500);
+  const painted = await page.evaluate(() => {
+    const canvas = document.querySelector('canvas.overlay');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    return data.some((value) => value !== 0);
+  });
+  assert.ok(painted, 'the overlay is empty');
+  const box = await page.locator('canvas.overlay').boundingBox();
+  // A coarse sweep: some symbol lies under one of these points.
+  for (let x = 10; x < box.width; x += 14) {
+    for (let y = 60; y < box.height - 50; y += 14) {
+      await page.locator('canvas.overlay').click({ position: { x, y }, force: true });
+      if ((await page.locator('[data-card]').count()) > 0) return;
+    }
+  }
+  assert.fail('no click on the map selected a track');
+}
+
+async function keyboard({ page, url, fixture }) {
+  await page.goto(url);
+  await mapReady(page);
+  await page.keyboard.press('Tab');
+  assert.ok(await page.evaluate(() => document.activeElement.matches('.skip')));
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'content');
+  const reach = async (selector) => {
+    for (let presses = 0; presses < 60; presses += 1) {
+      if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return;
+      await page.keyboard.press('Tab');
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      assert.notEqual(outline, 'none', 'focus is not visible');
+    }
+    assert.fail(`Tab never reached ${selector}`);
+  };
+  await reach('[data-warning=W-2017-0001] [data-row]');
+  await page.keyboard.press('ArrowDown');
+  assert.ok(await page.evaluate(() => document.activeElement.matches('[data-warning=W-2017-0002] [data-row]')));
+  await page.keyboard.press('ArrowUp');
+  await reach('[data-warning=W-2017-0001] [data-act=release]');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog[open]');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog', { state: 'detached' });
+  assert.deepEqual(fixture.posted, []);
+  await reach('.host');
+  await page.keyboard.press('.');
+  await page.waitForSelector('[data-card=T1]');
+  await page.keyboard.press('+');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('.');
+  await page.waitForSelector('[data-card]:not([data-card=T1])');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('[data-table=tracks]');
+}
+
+async function exercise({ page, url, fixture }) {
+  await page.goto(url);
+  assert.match(await page.innerText('.exercise >> nth=0'), /EXERCISE[\s\S]*first-light/);
+  fixture.set({ realm: 'operational', rate: 1 });
+  await page.waitForSelector('p.exercise', { state: 'detached' });
+  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  assert.match(await page.innerText('dialog .kind'), /ACTUAL/);
+}
+
+async function views({ page, url, fixture }) {
+  await page.goto(url);
+  await page.waitForSelector(WARNINGS);
+  await page.selectOption('header .view select', 'KOR+USA');
+  await page.waitForSelector('.head >> text=KOR+USA');
+  await page.waitForSelector('[data-table=warnings]');
+  assert.equal(fixture.opened.at(-1).view, 'KOR+USA');
+  assert.equal(fixture.opened.at(-1).seen, null);
+}
+
+async function panels({ page, url, fixture }) {
+  fixture.set({ toy: true });
+  await page.goto(`${url}#/panels`);
+  await page.waitForSelector('[data-collection="toy.things"] td >> text=red');
+  assert.match(await page.innerText('nav[aria-label=Domains]'), /Toys/);
+  await page.click('nav[aria-label=Domains] >> text=Tracks');
+  await page.waitForSelector('text=shown on the Watch page: Tracks, Sensors');
+}
+
+async function crowd({ page, url, fixture }) {
+  fixture.set({ crowd: 5_000 });
+  await page.goto(url);
+  await mapReady(page);
+  await page.waitForFunction(() => /500\d/.test(document.querySelector('#tracks-title')?.textContent ?? ''));
+  assert.ok((await page.locator('[data-table=tracks] tbody tr').count()) <= 60);
+  const frames = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const started = performance.now();
+        let frames = 0;
+        const next = () => {
+          frames += 1;
+          if (performance.now() - started < 4_000) requestAnimationFrame(next);
+          else resolve((frames / (performance.now() - started)) * 1_000);
+        };
+        requestAnimationFrame(next);
+      }),
+  );
+  const paints = await page.evaluate(() => performance.getEntriesByName('watchfire:overlay').slice(-50).map(({ duration }) => duration));
+  const mean_ms = paints.reduce((sum, each) => sum + each, 0) / Math.max(1, paints.length);
+  assert.ok(frames > 2, `${frames} frames a second`);
+  await page.fill('input[type=search]', 'C4999');
+  await page.waitForSelector('[data-track=C4999]');
+  return `${frames.toFixed(1)} frames/s, overlay ${mean_ms.toFixed(1)} ms a paint`;
+}
+
+async function signIn({ page, url }) {
+  await page.goto(url);
+  await page.fill('input[autocomplete=off]', 'fixture');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-table=warnings]');
+}
+
+async function calm({ page, url }) {
+  await page.goto(url);
+  await page.waitForSelector('.calling');
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.calling')).animationName), 'none');
+}
