@@ -1,10 +1,13 @@
 //! What the console shows: tracks and sensors, in the names and units of the API.
 
-use base::{PartnerId, Timestamp};
+use base::{Degrees, LocalFrame, PartnerId, Position, Radians, Timestamp, Velocity, math};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::events::SensorKind;
+use super::life::Track;
+use super::state::{Sensor, State};
+use crate::Items;
 
 /// The collection of tracks.
 pub const TRACKS: &str = "track.tracks";
@@ -218,4 +221,114 @@ pub enum Hearing {
     Stale,
     /// Ten periods without a scan.
     Lost,
+}
+
+/// Entries shown as evidence.
+const EVIDENCE_SHOWN: usize = 16;
+
+/// Puts tracks and sensors as they stand at `now`.
+pub(super) fn show(state: &State, now: Timestamp, items: &mut Items) {
+    for track in state.tracks.values() {
+        let item = TrackItem::of(&track.0);
+        items.put(TRACKS, item.id.clone(), &item);
+    }
+    for (key, sensor) in &state.sensors {
+        items.put(SENSORS, key.clone(), &SensorItem::of(key, sensor, now));
+    }
+}
+
+impl TrackItem {
+    fn of(track: &Track) -> Self {
+        let lead = track.bank.lead();
+        let place = Position::new(lead.position()).to_geodetic();
+        let velocity = LocalFrame::at(&place).velocity_to_enu(&Velocity::new(lead.velocity()));
+        let [east_mps, north_mps, climb_mps] = velocity.xyz;
+        let ground_mps = math::hypot(east_mps, north_mps);
+        let course_deg = Degrees::from(Radians(math::atan2(east_mps, north_mps))).0;
+        let forecast = track.forecast.as_ref();
+        Self {
+            id: track.id.to_string(),
+            public_id: track.public_id.clone(),
+            class: track.class,
+            phase: track.phase,
+            state: track.life,
+            lat_deg: place.lat().0,
+            lon_deg: place.lon().0,
+            height_m: place.height().0,
+            speed_mps: math::hypot(ground_mps, climb_mps),
+            course_deg: if course_deg < 0.0 { course_deg + 360.0 } else { course_deg },
+            climb_mps,
+            position_sigma_m: lead.sigma(0),
+            updated: track.updated,
+            first_seen: track.first_seen,
+            plots: track.plots,
+            sources: track
+                .shares
+                .values()
+                .map(|share| Source {
+                    partner: share.partner,
+                    sensor: share.sensor.clone(),
+                    plots: share.plots,
+                    updated: share.updated,
+                })
+                .collect(),
+            identity: IdentityItem {
+                mode_3a: track.identity.mode_3a.map(|code| format!("{code:04o}")),
+                aircraft_address: track.identity.aircraft_address.map(|a| format!("{a:06X}")),
+                callsign: track.identity.callsign.clone(),
+                track_number: track.identity.track_number.map(|(_, _, number)| number),
+            },
+            launch: launch_item(track),
+            apogee: forecast
+                .and_then(|forecast| forecast.apogee)
+                .map(|(height_m, time)| ApogeeItem { height_m, time }),
+            impact: impact_item(track),
+            trail: track.trail.points.clone(),
+            evidence: track.evidence(EVIDENCE_SHOWN).iter().map(ToString::to_string).collect(),
+            aliases: track.aliases.clone(),
+        }
+    }
+}
+
+fn launch_item(track: &Track) -> Option<LaunchItem> {
+    let launch = track.launch.as_ref().filter(|_| track.class == Class::Ballistic)?;
+    Some(LaunchItem {
+        lat_deg: launch.lat_deg,
+        lon_deg: launch.lon_deg,
+        time: launch.time,
+        time_sigma_s: launch.time_sigma_s,
+        region: launch.ring(),
+    })
+}
+
+fn impact_item(track: &Track) -> Option<ImpactItem> {
+    let impact = track.forecast.as_ref().and_then(|forecast| forecast.impact)?;
+    let (semi_major_m, semi_minor_m) = impact.ninety_percent_m();
+    Some(ImpactItem {
+        lat_deg: impact.lat_deg,
+        lon_deg: impact.lon_deg,
+        time: impact.time,
+        time_sigma_s: impact.time_sigma_s,
+        semi_major_m,
+        semi_minor_m,
+        orientation_deg: impact.orientation_deg,
+        region: impact.ring(),
+    })
+}
+
+impl SensorItem {
+    fn of(key: &str, sensor: &Sensor, now: Timestamp) -> Self {
+        let info = &sensor.info;
+        Self {
+            id: key.to_owned(),
+            partner: info.partner,
+            kind: info.kind,
+            lat_deg: info.position.map(|place| place.lat().0),
+            lon_deg: info.position.map(|place| place.lon().0),
+            height_m: info.position.map(|place| place.height().0),
+            scans: sensor.scans,
+            last_scan: sensor.last_scan,
+            state: sensor.hearing(now),
+        }
+    }
 }

@@ -26,28 +26,29 @@
 pub mod events;
 pub mod items;
 
+mod assessment;
 mod assignment;
+mod association;
 mod atmosphere;
+mod bank;
 mod filters;
 mod identity;
+mod life;
 mod matrix;
 mod motion;
 mod observation;
+mod state;
+mod tracker;
+
+pub use state::State;
 
 use base::{NodeId, Timestamp};
 use log::{Audience, Precedence};
-use serde::Serialize;
 
 use crate::{Collection, DecodeError, Desire, Domain, Items, KindInfo, Signals, Statement};
 
 /// The track domain.
 pub struct Capability;
-
-/// The folded picture.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct State {
-    scans: u64,
-}
 
 impl Domain for Capability {
     const NAME: &'static str = "track";
@@ -91,15 +92,24 @@ impl Domain for Capability {
         }
     }
 
-    fn fold(state: &mut State, statement: &Statement<'_, events::Event>, _signals: &mut Signals) {
-        if matches!(statement.event, events::Event::Scan(_)) {
-            state.scans += 1;
+    fn fold(state: &mut State, statement: &Statement<'_, events::Event>, signals: &mut Signals) {
+        match statement.event {
+            events::Event::Scan(scan) => tracker::observe(state, scan, statement.fact.id, signals),
+            events::Event::Declared(declared) => {
+                tracker::declare(state, declared, statement.at, signals);
+            }
         }
     }
 
-    fn items(_state: &State, _now: Timestamp, _items: &mut Items) {}
+    fn advance(state: &mut State, to: Timestamp, signals: &mut Signals) {
+        tracker::advance(state, to, signals);
+    }
 
-    fn desires(_: &State, _: NodeId, _: &Audience, _: Timestamp) -> Vec<Desire> {
-        Vec::new()
+    fn items(state: &State, now: Timestamp, items: &mut Items) {
+        items::show(state, now, items);
+    }
+
+    fn desires(state: &State, me: NodeId, _: &Audience, now: Timestamp) -> Vec<Desire> {
+        tracker::desires(state, me, now)
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Observation {
     pub(super) plot: u32,
     /// The likeliest position, ECEF metres.
     pub(super) position: Vector3,
+    /// Root of the summed variances of that position, metres.
+    pub(super) sigma_m: f64,
     /// Who it says it is.
     pub(super) identity: Identity,
     measurement: Measurement,
@@ -98,7 +100,12 @@ impl Observation {
             }
         };
         let position = measurement.likeliest();
-        Self { at: scan.measured_at(plot), plot: index, position, identity, measurement }
+        let at = scan.measured_at(plot);
+        let mut observation =
+            Self { at, plot: index, position, sigma_m: 0.0, identity, measurement };
+        let covariance = observation.covariance().0;
+        observation.sigma_m = math::sqrt(covariance[0][0] + covariance[1][1] + covariance[2][2]);
+        observation
     }
 
     /// Linearised at `position`.
