@@ -1,1 +1,68 @@
-//! Placeholder until this crate lands.
+//! Replication: the sans-IO heart of one node.
+//!
+//! Start here: [`Node::restore`] makes a node from its store, [`Node::step`] takes one [`Input`] and
+//! gives [`Output`]s. The simulator and the real shell drive the same code; neither the clock nor the
+//! disk nor the network is in it.
+//!
+//! ```text
+//! Append ─► queue ─► batch ─► Store ─► Stored ─► Fact, Acknowledged(local), Send batch
+//!                                                                             │ partner
+//! Acknowledged(partners) ◄─ Receipt ◄─ cosigned ◄─ Stored ◄─ Store ◄─ Fact ◄─ verify, open
+//! ```
+//!
+//! - **Persist before send**: a batch is sent, and told to the fold, after its `Stored` with `Ok`.
+//! - **Natural batching**: one store operation in flight per lane; what comes meanwhile is the next
+//!   batch. Lanes never share an operation, so FLASH waits for nobody.
+//! - **Resume from any size**: a connection starts with each side's sizes ([`wire::Hello`]); each
+//!   streams what the other lacks, FLASH first, within a window per log. Repeats, frames that overtake
+//!   others and connections that end anywhere are tolerated.
+//! - **Receipts**: what a partner has stored it cosigns: `witness` always, `holds` unless something
+//!   addressed to it is missing or does not open.
+//! - **A store put back** starts a new incarnation; partners return the old tail.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `api` | [`Input`], [`Output`] and what they carry |
+//! | `node` | the state, [`Node::step`], store operations and their repetition |
+//! | `restore` | from a store to a node; incarnations |
+//! | `own` | own lanes: queue, batches, pulses |
+//! | `mirrored` | copies of other logs: verify, open, store, hold |
+//! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
+//! | `peer`, `outgoing`, `line` | connections, what each peer lacks, pings |
+//! | `tickets`, `evidence`, `findings` | acknowledgements, receipts per log, what operators are told |
+//! | [`wire`], [`limits`] | frames and every bound |
+//!
+//! **Architecture Invariant:** no I/O, no clock, no randomness: time, entropy and results of reads and
+//! writes are inputs.
+//! **Architecture Invariant:** a fact comes from a verified entry, and only the log crate verifies.
+//! **Architecture Invariant:** nothing leaves a node that it could forget.
+
+mod api;
+mod bugs;
+mod config;
+mod error;
+mod evidence;
+mod findings;
+pub mod limits;
+mod line;
+mod mirrored;
+mod node;
+mod outgoing;
+mod own;
+mod peer;
+mod receipts;
+mod restore;
+mod status;
+mod tickets;
+pub mod wire;
+
+pub use api::{
+    Append, Arrival, CloseReason, Input, Level, LineState, Op, Output, Refusal, Severity, Ticket,
+};
+#[cfg(feature = "planted-bugs")]
+pub use bugs::Bug;
+pub use config::Config;
+pub use error::Error;
+pub use findings::Counters;
+pub use node::{Node, Setup};
+pub use status::{LaneStatus, LineStatus};

@@ -1,0 +1,85 @@
+//! What partners have stated about this node's own logs.
+
+use std::collections::BTreeMap;
+
+use base::{NodeId, PartnerId};
+use log::{Audience, CosignatureKind};
+
+/// Sizes one node has cosigned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stated {
+    pub(crate) witness: u64,
+    pub(crate) holds: u64,
+}
+
+/// The receipts for one own log, and what they still have to reach.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    by: BTreeMap<NodeId, Stated>,
+    /// For each partner the size that covers everything addressed to it, pulses aside.
+    needed: BTreeMap<PartnerId, u64>,
+    /// The size that covers everything, pulses aside.
+    needed_by_all: u64,
+}
+
+impl Evidence {
+    /// Takes note of an own entry that needs receipts.
+    pub(crate) fn require(&mut self, index: u64, audience: &Audience) {
+        self.needed_by_all = self.needed_by_all.max(index + 1);
+        for member in audience.members() {
+            let needed = self.needed.entry(*member).or_insert(0);
+            *needed = (*needed).max(index + 1);
+        }
+    }
+
+    /// Takes a verified statement; gives the size stated before it if it says more.
+    pub(crate) fn state(&mut self, by: NodeId, kind: CosignatureKind, size: u64) -> Option<u64> {
+        let stated = self.by.entry(by).or_default();
+        let known = match kind {
+            CosignatureKind::Witness => &mut stated.witness,
+            CosignatureKind::Holds => &mut stated.holds,
+        };
+        (size > *known).then(|| std::mem::replace(known, size))
+    }
+
+    pub(crate) fn stated(&self, by: NodeId) -> Stated {
+        self.by.get(&by).copied().unwrap_or_default()
+    }
+
+    /// Nodes other than the origin whose `holds` covers the entry at `index`; for those outside its
+    /// audience that says nothing.
+    pub(crate) fn holders(&self, index: u64) -> impl Iterator<Item = NodeId> + '_ {
+        self.by.iter().filter(move |(_, stated)| stated.holds > index).map(|(node, _)| *node)
+    }
+
+    /// Whether `node` has witnessed everything and holds everything addressed to its partner.
+    pub(crate) fn complete(&self, node: NodeId) -> bool {
+        let stated = self.stated(node);
+        let needed = self.needed.get(&node.partner()).copied().unwrap_or(0);
+        stated.holds >= needed && stated.witness >= self.needed_by_all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complete_means_held_where_addressed_and_witnessed_elsewhere() {
+        let (jpn, usa): (NodeId, NodeId) = ("JPN-1".parse().unwrap(), "USA-1".parse().unwrap());
+        let mut evidence = Evidence::default();
+        evidence.require(0, &"JPN+KOR+USA".parse().unwrap());
+        evidence.require(1, &"KOR+USA".parse().unwrap());
+        assert_eq!(evidence.state(jpn, CosignatureKind::Holds, 1), Some(0));
+        assert!(!evidence.complete(jpn), "not witnessed to the end");
+        assert_eq!(evidence.state(jpn, CosignatureKind::Witness, 2), Some(0));
+        assert!(evidence.complete(jpn), "the second entry is not addressed to it");
+        assert_eq!(evidence.state(usa, CosignatureKind::Witness, 2), Some(0));
+        assert!(!evidence.complete(usa));
+        assert_eq!(evidence.state(usa, CosignatureKind::Holds, 2), Some(0));
+        assert_eq!(evidence.state(usa, CosignatureKind::Holds, 1), None, "an older receipt");
+        assert!(evidence.complete(usa));
+        assert_eq!(evidence.holders(1).collect::<Vec<_>>(), vec![usa]);
+        assert_eq!(evidence.holders(0).collect::<Vec<_>>(), vec![jpn, usa]);
+    }
+}

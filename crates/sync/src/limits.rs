@@ -1,0 +1,75 @@
+//! Every bound of the replication protocol, each with its reason.
+//!
+//! Times are wall time; [`Config::rate`](crate::Config) stretches them when the node's clock runs
+//! faster than the wall (exercises).
+
+use base::TimeDelta;
+
+/// Edition of the frames in [`crate::wire`]; a peer with another one is refused.
+pub const PROTOCOL_EDITION: u16 = 1;
+
+/// Entries that may wait for a lane's store operation. One more is refused, not queued: the caller
+/// learns at once that this node cannot keep up.
+pub const LANE_QUEUE_ENTRIES_MAX: usize = 65_536;
+/// Bytes of content that may wait for a lane's store operation; same overflow as the count.
+pub const LANE_QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Content bytes gathered into one batch, so that a batch with headers and seals stays below
+/// [`base::limits::BATCH_BYTES_MAX`].
+pub const BATCH_CONTENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Appends that wait for their acknowledgement level. One more is refused unless its level is local.
+pub const TICKETS_MAX: usize = 262_144;
+
+/// Bytes of one log sent to one peer and not yet reported durable there. One batch may always be
+/// under way, whatever its size.
+pub const WINDOW_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of own newest batches kept in memory per log, so that a peer that keeps up costs no reads.
+pub const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes asked of the store in one read for a peer that catches up.
+pub const LOAD_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of verified batches of one mirrored log that wait for the store. Beyond it frames of that
+/// log are dropped and asked for again once there is room.
+pub const MIRROR_PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Incarnations of one lane of one node that are followed; further ones are refused with a finding.
+pub const INCARNATIONS_MAX: usize = 64;
+/// Logs one hello may list.
+pub const HELLO_LOGS_MAX: usize = 16_384;
+/// Checkpoints per log remembered for comparison with what other nodes saw.
+pub const CHECKPOINTS_KEPT_MAX: usize = 1_024;
+/// Bytes of one equivocation proof on the line.
+pub const PROOF_BYTES_MAX: usize = 64 * 1024;
+/// Findings of one kind about one source within [`FINDING_EVERY`]; further ones are only counted.
+pub const FINDINGS_PER_SOURCE_MAX: u32 = 8;
+/// Frames of one connection that may be refused before the line is closed.
+pub const REFUSALS_MAX: u32 = 16;
+/// Largest `k` of the acknowledgement level `partners(k)`.
+pub const PARTNERS_K_MAX: u8 = 31;
+
+/// How often the shell calls with [`Input::Tick`](crate::Input::Tick).
+pub const TICK_EVERY: TimeDelta = TimeDelta::from_millis(100);
+/// Default time between two pulses.
+pub const PULSE_EVERY: TimeDelta = TimeDelta::from_seconds(5);
+/// Time between two pings on an idle or busy line.
+pub const PING_EVERY: TimeDelta = TimeDelta::from_seconds(1);
+/// A line not heard for this long is late.
+pub const LATE_AFTER: TimeDelta = TimeDelta::from_seconds(3);
+/// A line not heard for this long is lost and its connection closed.
+pub const LOST_AFTER: TimeDelta = TimeDelta::from_seconds(15);
+/// A connection on which no hello came for this long is closed.
+pub const HELLO_WITHIN: TimeDelta = TimeDelta::from_seconds(10);
+/// Time before what a peer has not reported durable is sent again (doubles up to
+/// [`RESEND_AFTER_MAX`]); carriers do not lose frames within a connection, so this is a safety net.
+pub const RESEND_AFTER: TimeDelta = TimeDelta::from_seconds(20);
+/// Longest time between two such resends.
+pub const RESEND_AFTER_MAX: TimeDelta = TimeDelta::from_seconds(320);
+/// Least time between two requests for the same part of a log.
+pub const WANT_EVERY: TimeDelta = TimeDelta::from_millis(500);
+/// A log that stays this long behind what its origin's pulse lists is asked for.
+pub const BEHIND_AFTER: TimeDelta = TimeDelta::from_seconds(2);
+/// Time between two rounds of cosignatures to nodes other than the log's origin.
+pub const CROSS_CHECK_EVERY: TimeDelta = TimeDelta::from_seconds(1);
+/// Time before a failed store operation is tried again, byte for byte.
+pub const STORE_RETRY_AFTER: TimeDelta = TimeDelta::from_millis(200);
+/// Window over which [`FINDINGS_PER_SOURCE_MAX`] counts.
+pub const FINDING_EVERY: TimeDelta = TimeDelta::from_seconds(60);
+/// Round trips among which the shortest gives the clock offset.
+pub const CLOCK_SAMPLES: usize = 8;

@@ -1,0 +1,576 @@
+//! Copies of other logs: partners', and this node's own of old incarnations coming back.
+//!
+//! A batch is verified, its entries opened, told to the fold, and written with their bodies under the
+//! storage key; only what is written is reported held and cosigned.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use base::{NodeId, Timestamp};
+use log::{
+    Accepted, Batch, Body, Complaint, Entry, Fact, Hash, IncarnationStart, Item, LaneMirror,
+    LogHead, LogId, Observation, OpenProblem, Precedence, Pulse, RejectReason, SignedCheckpoint,
+    Verified, Write, kinds,
+};
+
+use crate::api::{Arrival, CloseReason, Severity};
+use crate::findings::Finding;
+use crate::limits;
+use crate::node::{Node, Purpose, Turn};
+use crate::own::tell;
+use crate::wire::Message;
+
+/// One copy.
+#[derive(Debug)]
+pub(crate) struct Mirrored {
+    mirror: LaneMirror,
+    durable: u64,
+    /// The newest stored checkpoint.
+    checkpoint: Option<Verified<SignedCheckpoint>>,
+    /// The first entry addressed here that is not held, if there is one; `holds` stays below it.
+    gap: Option<u64>,
+    /// Entries below this came after a break in the line.
+    backfill_below: u64,
+    pending: VecDeque<Taken>,
+    pending_bytes: usize,
+    storing: Option<Taken>,
+    /// Epoch entries of before the restart, opened when a body first needs them.
+    epochs: BTreeMap<u64, Verified<Entry>>,
+    /// Roots of the newest checkpoints, by size.
+    roots: BTreeMap<u64, Hash>,
+    /// Up to where each other node witnessed the very same log.
+    cross_checked: BTreeMap<NodeId, u64>,
+    /// Witnessed by others, further than this copy.
+    ahead: BTreeMap<NodeId, SignedCheckpoint>,
+    told_size: u64,
+    /// What the origin's pulse listed, and since when this copy has been behind it.
+    behind: Option<(u64, Timestamp)>,
+    wanted: Option<(u64, Timestamp)>,
+    complained: bool,
+}
+
+/// A batch that was taken and is on its way into the store.
+#[derive(Debug)]
+struct Taken {
+    end: u64,
+    bytes: usize,
+    checkpoint: Verified<SignedCheckpoint>,
+    gap: Option<u64>,
+    writes: Vec<Write>,
+}
+
+/// Epoch entries kept per log after a restart.
+const EPOCHS_KEPT_MAX: usize = 64;
+
+impl Mirrored {
+    pub(crate) fn new(mirror: LaneMirror) -> Self {
+        Self {
+            durable: mirror.head().size(),
+            mirror,
+            checkpoint: None,
+            gap: None,
+            backfill_below: 0,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            storing: None,
+            epochs: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            cross_checked: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            told_size: 0,
+            behind: None,
+            wanted: None,
+            complained: false,
+        }
+    }
+
+    pub(crate) const fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    pub(crate) const fn mirror(&self) -> &LaneMirror {
+        &self.mirror
+    }
+
+    /// Entries verified, durable or not.
+    pub(crate) const fn received(&self) -> u64 {
+        self.mirror.head().size()
+    }
+
+    /// The logged time of the newest entry seen here.
+    pub(crate) const fn newest_stamp(&self) -> Timestamp {
+        self.mirror.head().done.logged
+    }
+
+    pub(crate) const fn checkpoint(&self) -> Option<&Verified<SignedCheckpoint>> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Whether every stored entry addressed here opened and is held.
+    pub(crate) const fn holds_all(&self) -> bool {
+        match self.gap {
+            None => true,
+            Some(gap) => self.durable <= gap,
+        }
+    }
+
+    pub(crate) const fn gap(&self) -> Option<u64> {
+        self.gap
+    }
+
+    pub(crate) const fn cross_checked(&self) -> &BTreeMap<NodeId, u64> {
+        &self.cross_checked
+    }
+
+    /// A copy as it was stored.
+    pub(crate) fn restore_checkpoint(&mut self, checkpoint: Verified<SignedCheckpoint>) {
+        self.mirror.remember(&checkpoint);
+        let stated = &checkpoint.checkpoint;
+        self.remember_root(stated.size, stated.root);
+        self.checkpoint = Some(checkpoint);
+    }
+
+    pub(crate) fn restore_gap(&mut self, gap: u64) {
+        self.gap = Some(self.gap.map_or(gap, |known| known.min(gap)));
+    }
+
+    pub(crate) fn restore_epoch(&mut self, entry: Verified<Entry>) {
+        self.epochs.insert(entry.id().index, entry);
+        if self.epochs.len() > EPOCHS_KEPT_MAX {
+            self.epochs.pop_first();
+        }
+    }
+
+    /// The newest checkpoint, if other nodes have not been told of it.
+    pub(crate) fn news_to_cross_check(&mut self) -> Option<Verified<SignedCheckpoint>> {
+        if self.told_size >= self.durable {
+            return None;
+        }
+        self.told_size = self.durable;
+        self.checkpoint.clone()
+    }
+
+    /// `by` witnessed the very same log up to `size`.
+    pub(crate) fn confirm(&mut self, by: NodeId, size: u64) {
+        let known = self.cross_checked.entry(by).or_insert(0);
+        *known = (*known).max(size);
+    }
+
+    /// `by` witnessed a checkpoint this copy has not come to.
+    pub(crate) fn confirm_later(&mut self, by: NodeId, checkpoint: SignedCheckpoint) {
+        self.ahead.insert(by, checkpoint);
+    }
+
+    /// What others witnessed and this copy has now come to.
+    fn reached(&mut self) -> Vec<(NodeId, SignedCheckpoint)> {
+        let size = self.mirror.head().size();
+        let ripe: Vec<NodeId> = self
+            .ahead
+            .iter()
+            .filter(|(_, checkpoint)| checkpoint.checkpoint.size <= size)
+            .map(|(by, _)| *by)
+            .collect();
+        ripe.into_iter().filter_map(|by| Some((by, self.ahead.remove(&by)?))).collect()
+    }
+
+    /// The origin had `size` entries when the line came up.
+    pub(crate) fn expect_backfill(&mut self, size: u64) {
+        self.backfill_below = self.backfill_below.max(size);
+    }
+
+    pub(crate) const fn mirror_mut(&mut self) -> &mut LaneMirror {
+        &mut self.mirror
+    }
+
+    fn remember_root(&mut self, size: u64, root: Hash) {
+        self.roots.insert(size, root);
+        if self.roots.len() > limits::CHECKPOINTS_KEPT_MAX {
+            self.roots.pop_first();
+        }
+    }
+}
+
+impl Node {
+    /// A batch came.
+    pub(crate) fn on_batch(
+        &mut self,
+        peer: NodeId,
+        complete: bool,
+        bytes: Arc<[u8]>,
+        turn: &mut Turn<'_>,
+    ) {
+        let log = match Batch::log_of(&bytes) {
+            Ok(log) => log,
+            Err(error) => return self.refuse_batch_of(peer, &peer, error.to_string(), turn),
+        };
+        if let Err(message) = self.admit(peer, log) {
+            return self.refuse_batch_of(peer, &log, message, turn);
+        }
+        if self.suspended.contains_key(&log.node) {
+            self.counters.batches_refused += 1;
+            return;
+        }
+        self.fold_unverified_if_planted(&bytes, turn);
+        let copy = self.copies.get_mut(&log).expect("`admit` made the copy");
+        if copy.pending_bytes + bytes.len() > limits::MIRROR_PENDING_BYTES_MAX {
+            self.counters.overflow += 1;
+            return;
+        }
+        match copy.mirror.accept(bytes.clone(), &self.charter) {
+            Ok(accepted) => self.take(peer, complete, accepted, turn),
+            Err(reason) => self.not_taken(peer, log, &bytes, reason, turn),
+        }
+    }
+
+    /// Whether `peer` may send this log; starts a copy of one that is new.
+    fn admit(&mut self, peer: NodeId, log: LogId) -> Result<(), String> {
+        if log.node != peer && log.node != self.me {
+            return Err(format!(
+                "expected a log of {peer} or {}, got one of {}",
+                self.me, log.node
+            ));
+        }
+        if self.copies.contains_key(&log) {
+            return Ok(());
+        }
+        if self.lanes.get(&log.lane).is_some_and(|lane| lane.log() == log) {
+            return Err(format!(
+                "expected no more of {log} than this node wrote, got a batch of it"
+            ));
+        }
+        if self.charter.node(log.node).is_none() {
+            return Err(format!("expected a node of the charter, got {}", log.node));
+        }
+        let siblings =
+            self.copies.keys().filter(|known| known.node == log.node && known.lane == log.lane);
+        if siblings.count() >= limits::INCARNATIONS_MAX {
+            let max = limits::INCARNATIONS_MAX;
+            return Err(format!("expected at most {max} incarnations of a lane, got another"));
+        }
+        let (realm, partner) = (self.charter.realm().clone(), self.me.partner());
+        let copy = Mirrored::new(LaneMirror::new(realm, partner, LogHead::start(log)));
+        let copy = self.planted(copy);
+        self.copies.insert(log, copy);
+        Ok(())
+    }
+
+    fn not_taken(
+        &mut self,
+        peer: NodeId,
+        log: LogId,
+        bytes: &Arc<[u8]>,
+        reason: RejectReason,
+        turn: &mut Turn<'_>,
+    ) {
+        let have = self.copies[&log].received();
+        match reason {
+            RejectReason::Duplicate { .. } => {
+                self.counters.duplicates += 1;
+                self.fill_holes(log, bytes, turn);
+                self.report_held(peer, log, turn);
+            }
+            RejectReason::Gap { .. } | RejectReason::Overlap { .. } => {
+                self.counters.gaps += 1;
+                self.hold_over_gap_if_planted(peer, bytes, turn);
+                self.want(peer, log, have, turn);
+            }
+            RejectReason::Equivocation(proof) => self.convict(*proof, peer, turn),
+            reason if reason.is_fault() => {
+                self.refuse_batch_of(peer, &log, reason.to_string(), turn);
+                self.want(peer, log, have, turn);
+            }
+            reason => self.warn("charter", &log, reason.to_string(), turn),
+        }
+    }
+
+    fn refuse_batch_of(
+        &mut self,
+        peer: NodeId,
+        source: &impl ToString,
+        message: String,
+        turn: &mut Turn<'_>,
+    ) {
+        self.counters.batches_refused += 1;
+        self.warn("batch", source, message, turn);
+        self.refuse_frame(peer, turn);
+    }
+
+    /// Counts a refused frame against the connection, which ends when there were too many.
+    pub(crate) fn refuse_frame(&mut self, peer: NodeId, turn: &mut Turn<'_>) {
+        let session = self.peers.get_mut(&peer).and_then(|peer| peer.session.as_mut());
+        let Some(session) = session else { return };
+        session.refusals += 1;
+        if session.refusals > limits::REFUSALS_MAX {
+            self.close(peer, CloseReason::TooManyRefusals, turn);
+        }
+    }
+
+    /// Opens what a verified batch carries, tells it, and puts it on its way into the store.
+    fn take(&mut self, peer: NodeId, complete: bool, accepted: Accepted, turn: &mut Turn<'_>) {
+        let Accepted { batch, entries, checkpoint, head, backfill } = accepted;
+        let log = batch.log();
+        let mut gap = if complete { None } else { first_hidden(&batch) };
+        let mut writes = vec![Write::Batch(batch.clone()), Write::Head(head)];
+        let mut opened: Vec<(u64, Body)> = Vec::new();
+        let mut headers = Vec::new();
+        for entry in entries {
+            self.check_stamp(&entry, turn);
+            let index = entry.id().index;
+            match self.open(&entry) {
+                Ok(body) => {
+                    opened.push((index, body));
+                    headers.push(entry);
+                }
+                Err(problem) => {
+                    gap = Some(gap.map_or(index, |first| first.min(index)));
+                    writes.extend(self.complain(&entry, &problem, turn));
+                }
+            }
+        }
+        if !opened.is_empty() {
+            let wrapped = self.secrets.storage.wrap(batch.first(), &checkpoint.checkpoint, &opened);
+            writes.push(Write::Bodies { log, end: batch.end(), wrapped });
+        }
+        let copy = self.copies.get_mut(&log).expect("a batch was taken by its copy");
+        let late = backfill || batch.end() <= copy.backfill_below;
+        let arrival = if late { Arrival::Backfilled } else { Arrival::Live };
+        if let Some(gap) = gap {
+            writes.push(gap_note(log, copy.gap.map_or(gap, |known| known.min(gap))));
+        }
+        let bytes = batch.as_bytes().len();
+        copy.pending_bytes += bytes;
+        copy.remember_root(batch.end(), checkpoint.checkpoint.root);
+        copy.pending.push_back(Taken { end: batch.end(), bytes, checkpoint, gap, writes });
+        for (entry, (_, body)) in headers.iter().zip(opened) {
+            self.notice(peer, entry, &body, turn);
+            tell(Fact::new(entry, body), arrival, turn);
+        }
+        self.store_copy(log, turn);
+        self.check_ahead(log, turn);
+    }
+
+    /// Opens an entry, with the epoch entry of before the restart if that is what is missing.
+    pub(crate) fn open(&mut self, entry: &Verified<Entry>) -> Result<Body, OpenProblem> {
+        let problem = match self.ring.open(entry) {
+            Err(problem @ OpenProblem::UnknownEpoch { .. }) => problem,
+            answer => return answer,
+        };
+        let OpenProblem::UnknownEpoch { epoch_entry } = &problem else { return Err(problem) };
+        let copy = self.copies.get(&epoch_entry.log);
+        let Some(stored) = copy.and_then(|copy| copy.epochs.get(&epoch_entry.index)) else {
+            return Err(problem);
+        };
+        self.ring.open(stored)?;
+        self.ring.open(entry)
+    }
+
+    fn check_stamp(&mut self, entry: &Verified<Entry>, turn: &mut Turn<'_>) {
+        let logged = entry.header().logged;
+        let slack = self.config.clock_slack();
+        if self.clock.observe(logged, turn.now + slack) {
+            let log = entry.id().log;
+            let message =
+                format!("expected stamps near {}, got entry {} at {logged}", turn.now, entry.id());
+            let hint = Some("compare the clocks of both nodes with a reference");
+            let severity = Severity::Warning;
+            let source = log.node.to_string();
+            self.finding(Finding { topic: "clock", severity, source, message, hint }, turn);
+        }
+    }
+
+    /// What to write, and once per log to say, about an entry that does not open.
+    fn complain(
+        &mut self,
+        entry: &Verified<Entry>,
+        problem: &OpenProblem,
+        turn: &mut Turn<'_>,
+    ) -> Option<Write> {
+        self.counters.unopened += 1;
+        let id = entry.id();
+        self.warn("open", &id.log, format!("entry {id}: {problem}"), turn);
+        let complaint = Complaint::new(id, *entry.leaf_hash(), problem)?;
+        let copy = self.copies.get_mut(&id.log).expect("entries come from a copy");
+        if !std::mem::replace(&mut copy.complained, true) {
+            self.append_own(Precedence::Immediate, complaint.to_body());
+        }
+        Some(Write::Complaint { by: self.me, complaint })
+    }
+
+    /// Reads what nodes say about logs themselves.
+    fn notice(&mut self, peer: NodeId, entry: &Verified<Entry>, body: &Body, turn: &mut Turn<'_>) {
+        let origin = entry.id().log.node;
+        if body.kind == kinds::PULSE {
+            if let Ok(pulse) = Pulse::read(&body.content) {
+                self.compare_pulse(peer, origin, &pulse, turn);
+            }
+        } else if body.kind == kinds::INCARNATION {
+            if let Ok(start) = IncarnationStart::read(&body.content) {
+                let message = format!("{origin} began a new incarnation: {:?}", start.cause);
+                let (severity, source) = (Severity::Info, origin.to_string());
+                let topic = "incarnation";
+                self.finding(Finding { topic, severity, source, message, hint: None }, turn);
+            }
+        } else if body.kind == kinds::COMPLAINT
+            && let Ok(complaint) = Complaint::read(&body.content)
+            && complaint.entry.log.node == self.me
+        {
+            let message = format!(
+                "expected entry {} to open at {origin}, got a complaint: {:?}",
+                complaint.entry, complaint.reason
+            );
+            let (severity, source) = (Severity::Error, origin.to_string());
+            let topic = "complaint";
+            self.finding(Finding { topic, severity, source, message, hint: None }, turn);
+            let writes = [Write::Complaint { by: origin, complaint }];
+            self.store(Purpose::Note, Precedence::Routine, writes.into(), Vec::new(), turn);
+        }
+    }
+
+    /// Holds a pulse against the copies of the same node's lanes.
+    fn compare_pulse(&mut self, peer: NodeId, origin: NodeId, pulse: &Pulse, turn: &mut Turn<'_>) {
+        for state in &pulse.logs {
+            if state.log.node != origin || origin != peer {
+                continue;
+            }
+            if self.admit(peer, state.log).is_err() {
+                continue;
+            }
+            let copy = self.copies.get_mut(&state.log).expect("`admit` made the copy");
+            if copy.received() < state.size {
+                let since = copy.behind.map_or(turn.elapsed, |(_, since)| since);
+                copy.behind = Some((state.size, since));
+                continue;
+            }
+            copy.behind = None;
+            if let Some(root) = copy.roots.get(&state.size)
+                && *root != state.root
+            {
+                let message = format!(
+                    "expected {origin}'s pulse to list the root of {} at {}, got another",
+                    state.log, state.size
+                );
+                let (severity, source) = (Severity::Error, origin.to_string());
+                let hint = Some("speak to the partner: its node contradicts itself");
+                let topic = "pulse";
+                self.finding(Finding { topic, severity, source, message, hint }, turn);
+            }
+        }
+    }
+
+    /// Writes what waits of a copy, one operation at a time.
+    fn store_copy(&mut self, log: LogId, turn: &mut Turn<'_>) {
+        let copy = self.copies.get_mut(&log).expect("only copies are stored here");
+        if copy.storing.is_some() || copy.pending.is_empty() {
+            return;
+        }
+        let mut writes = Vec::new();
+        let mut last: Option<Taken> = None;
+        for mut taken in copy.pending.drain(..) {
+            writes.append(&mut taken.writes);
+            if let Some(before) = &last {
+                taken.bytes += before.bytes;
+                taken.gap = before.gap.or(taken.gap);
+            }
+            last = Some(taken);
+        }
+        let last = last.expect("something was pending");
+        let end = last.end;
+        copy.storing = Some(last);
+        self.store(Purpose::Mirror(log, end), log.lane, writes.into(), Vec::new(), turn);
+    }
+
+    /// The store has a copy up to `end`: it is held, and may be cosigned and passed on.
+    pub(crate) fn mirror_stored(&mut self, log: LogId, end: u64, turn: &mut Turn<'_>) {
+        let Some(copy) = self.copies.get_mut(&log) else { return };
+        let stored = copy.storing.take().expect("an operation answers what is being stored");
+        assert_eq!(stored.end, end, "one operation of a copy is in flight at a time");
+        copy.durable = end;
+        copy.pending_bytes -= stored.bytes;
+        copy.checkpoint = Some(stored.checkpoint);
+        if let Some(gap) = stored.gap {
+            copy.restore_gap(gap);
+        }
+        if log.node == self.me {
+            for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+                self.report_held(peer, log, turn);
+            }
+        } else {
+            self.report_held(log.node, log, turn);
+            self.cosign(log, turn);
+        }
+        self.store_copy(log, turn);
+        self.pump_log(log, turn);
+    }
+
+    /// Confirms what other nodes witnessed once this copy has come to it.
+    fn check_ahead(&mut self, log: LogId, turn: &mut Turn<'_>) {
+        let copy = self.copies.get_mut(&log).expect("a batch was taken by its copy");
+        for (by, checkpoint) in copy.reached() {
+            let size = checkpoint.checkpoint.size;
+            let copy = self.copies.get_mut(&log).expect("copies stay");
+            match copy.mirror.observe(checkpoint, &self.charter) {
+                Ok(Observation::Confirmed) => copy.confirm(by, size),
+                Err(RejectReason::Equivocation(proof)) => self.convict(*proof, by, turn),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    fn report_held(&mut self, peer: NodeId, log: LogId, turn: &mut Turn<'_>) {
+        let Some(size) = self.durable_size(&log).filter(|size| *size > 0) else { return };
+        if self.is_greeted(peer) {
+            self.send(peer, log.lane, &Message::Held { log, size }, turn);
+        }
+    }
+
+    /// Asks for a log from `from`, not too often for the same part.
+    pub(crate) fn want(&mut self, peer: NodeId, log: LogId, from: u64, turn: &mut Turn<'_>) {
+        let every = self.config.scale(limits::WANT_EVERY);
+        let Some(copy) = self.copies.get_mut(&log) else { return };
+        let asked = copy.wanted;
+        if asked.is_some_and(|(index, at)| index == from && turn.elapsed - at < every) {
+            return;
+        }
+        copy.wanted = Some((from, turn.elapsed));
+        if self.is_greeted(peer) {
+            self.send(peer, log.lane, &Message::Want { log, from }, turn);
+        }
+    }
+
+    /// Asks for logs that stay behind what their origin's pulse lists.
+    pub(crate) fn ask_for_what_is_behind(&mut self, turn: &mut Turn<'_>) {
+        let patience = self.config.scale(limits::BEHIND_AFTER);
+        let mut wanted = Vec::new();
+        for (log, copy) in &mut self.copies {
+            let Some((size, since)) = copy.behind else { continue };
+            if copy.received() >= size {
+                copy.behind = None;
+            } else if turn.elapsed - since >= patience {
+                copy.behind = Some((size, turn.elapsed));
+                wanted.push((*log, copy.received()));
+            }
+        }
+        for (log, from) in wanted {
+            self.want(log.node, log, from, turn);
+        }
+    }
+
+    /// A batch of an old own log came again, perhaps with entries the stored copy lacks.
+    fn fill_holes(&mut self, _log: LogId, _bytes: &Arc<[u8]>, _turn: &mut Turn<'_>) {}
+}
+
+fn first_hidden(batch: &Batch) -> Option<u64> {
+    batch.items().iter().find_map(|item| match item {
+        Item::Hidden(run) => Some(run.first),
+        Item::Entry(_) => None,
+    })
+}
+
+/// The name of the note that keeps the first entry of `log` that is not held.
+pub(crate) fn gap_name(log: &LogId) -> String {
+    format!("gap/{log}")
+}
+
+fn gap_note(log: LogId, gap: u64) -> Write {
+    Write::Meta { name: gap_name(&log), value: gap.to_be_bytes().to_vec() }
+}

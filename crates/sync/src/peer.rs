@@ -1,0 +1,403 @@
+//! Connections: greeting, sending what a peer lacks, pings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{NodeId, Timestamp};
+use log::{Batch, Item, LogId, Precedence};
+
+use crate::api::{CloseReason, Op, Output, Severity};
+use crate::bugs::Bug;
+use crate::findings::Finding;
+use crate::limits;
+use crate::line::Line;
+use crate::node::{LoadTask, Node, Turn};
+use crate::outgoing::Outgoing;
+use crate::wire::{Hello, Message};
+
+/// Another node of the charter.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) line: Line,
+    pub(crate) session: Option<Session>,
+    /// Connections opened by this process.
+    connections: u32,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    opened_at: Timestamp,
+    /// The process and connection number of the hello that was taken.
+    greeted: Option<([u8; 16], u32)>,
+    /// What was durable here of the peer's own logs when the connection opened: what it lacks of
+    /// that, it has lost.
+    of_peer: BTreeMap<LogId, u64>,
+    /// What the hello listed.
+    held: BTreeMap<LogId, u64>,
+    pub(crate) outgoing: BTreeMap<LogId, Outgoing>,
+    pub(crate) refusals: u32,
+}
+
+impl Peer {
+    pub(crate) const fn new() -> Self {
+        Self { line: Line::new(), session: None, connections: 0 }
+    }
+}
+
+impl Node {
+    pub(crate) fn connected(&mut self, id: NodeId, turn: &mut Turn<'_>) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            turn.out.push(Output::Close { peer: id, why: CloseReason::UnknownNode });
+            return;
+        };
+        peer.connections += 1;
+        peer.line.connect(turn.elapsed);
+        let of_peer = self.copies.iter().filter(|(log, _)| log.node == id);
+        peer.session = Some(Session {
+            opened_at: turn.elapsed,
+            greeted: None,
+            of_peer: of_peer.map(|(log, copy)| (*log, copy.durable())).collect(),
+            held: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            refusals: 0,
+        });
+        let hello = self.hello(id);
+        self.send(id, Precedence::Flash, &Message::Hello(hello), turn);
+    }
+
+    fn hello(&self, to: NodeId) -> Hello {
+        // An operator's node has a handful of logs; the limit only bounds what a frame may hold.
+        let logs = self.durable_sizes().into_iter().take(limits::HELLO_LOGS_MAX).collect();
+        Hello {
+            protocol: limits::PROTOCOL_EDITION,
+            node: self.me,
+            process: self.process,
+            connection: self.peers[&to].connections,
+            charter_edition: self.charter.edition(),
+            charter_hash: self.charter.fingerprint().0,
+            realm: self.charter.realm().clone(),
+            logs,
+        }
+    }
+
+    pub(crate) fn disconnected(&mut self, id: NodeId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.session = None;
+            peer.line.disconnect();
+        }
+    }
+
+    pub(crate) fn close(&mut self, id: NodeId, why: CloseReason, turn: &mut Turn<'_>) {
+        self.disconnected(id);
+        turn.out.push(Output::Close { peer: id, why });
+    }
+
+    /// Whether there is a connection whose hello was taken.
+    pub(crate) fn is_greeted(&self, id: NodeId) -> bool {
+        let session = self.peers.get(&id).and_then(|peer| peer.session.as_ref());
+        session.is_some_and(|session| session.greeted.is_some())
+    }
+
+    pub(crate) fn send(
+        &self,
+        peer: NodeId,
+        precedence: Precedence,
+        message: &Message,
+        turn: &mut Turn<'_>,
+    ) {
+        turn.out.push(Output::Send { peer, precedence, bytes: message.encode().into() });
+    }
+
+    /// A frame came.
+    pub(crate) fn received(&mut self, id: NodeId, bytes: &[u8], turn: &mut Turn<'_>) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.session.is_some()) else {
+            return;
+        };
+        peer.line.hear(turn.elapsed);
+        let message = match Message::decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                self.counters.malformed += 1;
+                let (severity, source) = (Severity::Warning, id.to_string());
+                let (message, hint) = (error.to_string(), error.hint());
+                self.finding(Finding { topic: "frame", severity, source, message, hint }, turn);
+                return self.close(id, CloseReason::Malformed, turn);
+            }
+        };
+        match message {
+            Message::Hello(hello) => self.on_hello(id, hello, turn),
+            Message::Batch { complete, batch } => self.on_batch(id, complete, batch, turn),
+            Message::Held { log, size } => self.on_held(id, log, size, turn),
+            Message::Want { log, from } => self.on_want(id, log, from, turn),
+            Message::Cosigned { checkpoint, cosignatures } => {
+                self.on_cosigned(id, &checkpoint, &cosignatures, turn);
+            }
+            Message::Ping { sent } => {
+                let pong = Message::Pong { sent, received: turn.now, answered: turn.now };
+                self.send(id, Precedence::Flash, &pong, turn);
+            }
+            Message::Pong { sent, received, answered } => {
+                let times = [sent, received, answered, turn.now];
+                let peer = self.peers.get_mut(&id).expect("the peer sent this frame");
+                if peer.line.pong(times, &self.config) {
+                    self.report_line(id, turn);
+                }
+            }
+            Message::Contested(proof) => self.on_contested(id, &proof, turn),
+        }
+    }
+
+    fn on_hello(&mut self, id: NodeId, hello: Hello, turn: &mut Turn<'_>) {
+        if let Some((message, hint)) = self.mismatch(id, &hello) {
+            let (severity, source) = (Severity::Error, id.to_string());
+            let hint = Some(hint);
+            self.finding(Finding { topic: "hello", severity, source, message, hint }, turn);
+            return self.close(id, CloseReason::Mismatch, turn);
+        }
+        let greeting = (hello.process, hello.connection);
+        let session = self.peers.get_mut(&id).and_then(|peer| peer.session.as_mut());
+        let session = session.expect("frames without a connection are dropped");
+        if session.greeted == Some(greeting) {
+            return;
+        }
+        session.greeted = Some(greeting);
+        session.held = hello.logs.into_iter().collect();
+        let (of_peer, held) = (session.of_peer.clone(), session.held.clone());
+        let outgoing = self.plan_outgoing(id, &of_peer, &held);
+        let session = self.peers.get_mut(&id).and_then(|peer| peer.session.as_mut());
+        session.expect("the session was just greeted").outgoing = outgoing;
+        for (log, size) in &held {
+            if let Some(copy) = self.copies.get_mut(log).filter(|_| log.node == id) {
+                copy.expect_backfill(*size);
+            }
+        }
+        for proof in self.suspended.values().cloned().collect::<Vec<_>>() {
+            self.send(id, Precedence::Flash, &Message::Contested(proof.to_vec()), turn);
+        }
+        let theirs = self.copies.keys().copied().filter(|log| log.node == id);
+        for log in theirs.collect::<Vec<_>>() {
+            self.cosign(log, turn);
+        }
+        self.pump_peer(id, turn);
+    }
+
+    /// Why this hello does not fit, and the mend.
+    fn mismatch(&self, id: NodeId, hello: &Hello) -> Option<(String, &'static str)> {
+        let mine = self.charter.fingerprint().0;
+        if hello.protocol != limits::PROTOCOL_EDITION {
+            let (expected, got) = (limits::PROTOCOL_EDITION, hello.protocol);
+            return Some((
+                format!("expected protocol edition {expected} from {id}, got {got}"),
+                "run the same release of Watchfire on both nodes",
+            ));
+        }
+        if hello.node != id {
+            return Some((
+                format!("expected a hello from {id}, got one from {}", hello.node),
+                "compare the TLS keys in the charter with those of both nodes",
+            ));
+        }
+        if hello.realm != *self.charter.realm() {
+            let expected = self.charter.realm();
+            return Some((
+                format!("expected realm `{expected}` from {id}, got `{}`", hello.realm),
+                "a process serves one realm: connect nodes of the same realm only",
+            ));
+        }
+        if (hello.charter_edition, hello.charter_hash) != (self.charter.edition(), mine) {
+            let (expected, got) = (self.charter.edition(), hello.charter_edition);
+            return Some((
+                format!(
+                    "expected charter edition {expected} from {id}, got another (edition {got})"
+                ),
+                "compare charter fingerprints by telephone and install the newer edition on both",
+            ));
+        }
+        None
+    }
+
+    /// What to send to a peer that holds `held`: own logs, and what it has lost of its own.
+    fn plan_outgoing(
+        &self,
+        id: NodeId,
+        of_peer: &BTreeMap<LogId, u64>,
+        held: &BTreeMap<LogId, u64>,
+    ) -> BTreeMap<LogId, Outgoing> {
+        let mut outgoing = BTreeMap::new();
+        if !self.charter.releases(self.me.partner(), id.partner()) {
+            return outgoing;
+        }
+        for (log, size) in self.durable_sizes() {
+            let there = held.get(&log).copied();
+            if log.node == self.me {
+                let start = if self.has(Bug::DropOnReconnect) && self.peers[&id].connections > 1 {
+                    size
+                } else {
+                    there.unwrap_or(0).min(size)
+                };
+                outgoing.insert(log, Outgoing::new(start));
+            } else if of_peer.get(&log).is_some_and(|known| there.unwrap_or(0) < *known) {
+                outgoing.insert(log, Outgoing::new(there.unwrap_or(0)));
+            }
+        }
+        outgoing
+    }
+
+    fn outgoing(&mut self, peer: NodeId, log: &LogId) -> Option<&mut Outgoing> {
+        self.peers.get_mut(&peer)?.session.as_mut()?.outgoing.get_mut(log)
+    }
+
+    fn on_held(&mut self, id: NodeId, log: LogId, size: u64, turn: &mut Turn<'_>) {
+        let Some(mine) = self.durable_size(&log) else { return };
+        let (elapsed, config) = (turn.elapsed, self.config.clone());
+        let Some(outgoing) = self.outgoing(id, &log) else { return };
+        outgoing.hold(size.min(mine), elapsed, &config);
+        self.pump(id, log, turn);
+    }
+
+    fn on_want(&mut self, id: NodeId, log: LogId, from: u64, turn: &mut Turn<'_>) {
+        if self.has(Bug::DropOnReconnect) || self.durable_size(&log).is_none_or(|size| from >= size)
+        {
+            return;
+        }
+        let Some(outgoing) = self.outgoing(id, &log) else { return };
+        outgoing.rewind(from);
+        self.pump(id, log, turn);
+    }
+
+    /// Sends what a log gained to every peer that follows it.
+    pub(crate) fn pump_log(&mut self, log: LogId, turn: &mut Turn<'_>) {
+        for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.follow(peer, log);
+            self.pump(peer, log, turn);
+        }
+    }
+
+    /// Own logs that began after the greeting are followed from their start.
+    fn follow(&mut self, peer: NodeId, log: LogId) {
+        let mine = log.node == self.me && self.is_greeted(peer);
+        if !mine || !self.charter.releases(self.me.partner(), peer.partner()) {
+            return;
+        }
+        let session = self.peers.get_mut(&peer).and_then(|peer| peer.session.as_mut());
+        if let Some(session) = session {
+            let there = session.held.get(&log).copied().unwrap_or(0);
+            session.outgoing.entry(log).or_insert_with(|| Outgoing::new(there));
+        }
+    }
+
+    /// Sends what a peer lacks, the most urgent lanes first.
+    pub(crate) fn pump_peer(&mut self, peer: NodeId, turn: &mut Turn<'_>) {
+        let session = self.peers.get(&peer).and_then(|peer| peer.session.as_ref());
+        let Some(session) = session else { return };
+        let mut logs: Vec<LogId> = session.outgoing.keys().copied().collect();
+        logs.sort_by_key(|log| (log.lane, *log));
+        for log in logs {
+            self.pump(peer, log, turn);
+        }
+    }
+
+    /// Sends what a peer lacks of one log, as far as the window allows.
+    fn pump(&mut self, peer: NodeId, log: LogId, turn: &mut Turn<'_>) {
+        let Some(size) = self.durable_size(&log) else { return };
+        loop {
+            let Some(outgoing) = self.outgoing(peer, &log) else { return };
+            let next = outgoing.sent();
+            if next >= size || outgoing.load.is_some() || !outgoing.has_room() {
+                return;
+            }
+            let own = self.lanes.get(&log.lane).filter(|lane| lane.log() == log);
+            let Some(batch) = own.and_then(|lane| lane.cached(next)).cloned() else {
+                let op = self.load(LoadTask { peer, log }, next, turn);
+                self.outgoing(peer, &log).expect("it was there").load = Some(op);
+                return;
+            };
+            self.send_batch(peer, &batch, turn);
+        }
+    }
+
+    fn send_batch(&mut self, peer: NodeId, batch: &Batch, turn: &mut Turn<'_>) {
+        let log = batch.log();
+        let complete = batch.items().iter().all(|item| matches!(item, Item::Entry(_)));
+        let projected = batch.for_audience(peer.partner());
+        let bytes: Arc<[u8]> = projected.as_bytes().clone();
+        let message = Message::Batch { complete, batch: bytes.clone() };
+        let (elapsed, config) = (turn.elapsed, self.config.clone());
+        let outgoing = self.outgoing(peer, &log).expect("batches are sent where they are followed");
+        outgoing.send(batch.end(), bytes.len(), elapsed, &config);
+        self.send(peer, log.lane, &message, turn);
+    }
+
+    /// The store answered a read.
+    pub(crate) fn loaded(
+        &mut self,
+        op: Op,
+        task: LoadTask,
+        result: Result<Vec<Batch>, log::Error>,
+        turn: &mut Turn<'_>,
+    ) {
+        let LoadTask { peer, log } = task;
+        let Some(outgoing) = self.outgoing(peer, &log) else { return };
+        if outgoing.load != Some(op) {
+            return;
+        }
+        outgoing.load = None;
+        let batches = match result {
+            Ok(batches) => batches,
+            Err(error) => {
+                let (severity, source) = (Severity::Error, log.to_string());
+                let (message, hint) = (error.to_string(), Some("run `watchfire fsck`"));
+                self.finding(Finding { topic: "load", severity, source, message, hint }, turn);
+                return;
+            }
+        };
+        let mut sent_any = false;
+        for batch in batches {
+            let Some(outgoing) = self.outgoing(peer, &log) else { return };
+            let continues = batch.first() <= outgoing.sent() && batch.end() > outgoing.sent();
+            if !continues || !outgoing.has_room() {
+                break;
+            }
+            self.send_batch(peer, &batch, turn);
+            sent_any = true;
+        }
+        if sent_any {
+            self.pump(peer, log, turn);
+        }
+    }
+
+    /// What time brings for one peer.
+    pub(crate) fn tick_peer(&mut self, id: NodeId, turn: &mut Turn<'_>) {
+        let config = self.config.clone();
+        let peer = self.peers.get_mut(&id).expect("ticks are for known peers");
+        if peer.line.refresh(turn.elapsed, &config) {
+            self.report_line(id, turn);
+        }
+        let peer = self.peers.get_mut(&id).expect("ticks are for known peers");
+        let Some(session) = peer.session.as_mut() else { return };
+        if peer.line.silent(turn.elapsed, &config) {
+            return self.close(id, CloseReason::Silent, turn);
+        }
+        let open_for = turn.elapsed - session.opened_at;
+        if session.greeted.is_none() && open_for >= config.scale(limits::HELLO_WITHIN) {
+            return self.close(id, CloseReason::NoHello, turn);
+        }
+        let overdue = session.outgoing.values_mut().map(|log| u64::from(log.overdue(turn.elapsed)));
+        self.counters.resends += overdue.sum::<u64>();
+        if peer.line.ping_due(turn.elapsed, &config) {
+            self.send(id, Precedence::Flash, &Message::Ping { sent: turn.now }, turn);
+        }
+        self.pump_peer(id, turn);
+    }
+
+    fn report_line(&self, id: NodeId, turn: &mut Turn<'_>) {
+        let line = &self.peers[&id].line;
+        turn.out.push(Output::Line {
+            peer: id,
+            state: line.state(),
+            lag: line.lag(),
+            clock_offset: line.clock_offset(),
+        });
+    }
+}

@@ -1,0 +1,305 @@
+//! Cosignatures: given for what is held here, taken for what partners hold.
+
+use std::collections::BTreeMap;
+
+use base::NodeId;
+use log::{
+    Checkpoint, Cosignature, CosignatureKind, EquivocationProof, LogId, Observation, Precedence,
+    RejectReason, SignedCheckpoint, Verified, Write,
+};
+
+use crate::api::{Output, Severity};
+use crate::findings::Finding;
+use crate::limits;
+use crate::node::{Node, Purpose, Turn};
+use crate::wire::Message;
+
+/// Receipts that wait for the store: the newest of each log, node and kind.
+#[derive(Debug, Default)]
+pub(crate) struct ReceiptQueue {
+    waiting: BTreeMap<(LogId, NodeId, CosignatureKind), Verified<Cosignature>>,
+    in_flight: bool,
+}
+
+impl ReceiptQueue {
+    pub(crate) fn stored(&mut self) {
+        self.in_flight = false;
+    }
+}
+
+impl Node {
+    /// States what is held here about a log to its origin.
+    pub(crate) fn cosign(&mut self, log: LogId, turn: &mut Turn<'_>) {
+        let Some(copy) = self.copies.get(&log) else { return };
+        let Some(checkpoint) = copy.checkpoint().cloned() else { return };
+        if self.suspended.contains_key(&log.node) || !self.is_greeted(log.node) {
+            return;
+        }
+        let kinds: &[CosignatureKind] = if copy.holds_all() {
+            &[CosignatureKind::Witness, CosignatureKind::Holds]
+        } else {
+            &[CosignatureKind::Witness]
+        };
+        let message = self.cosigned(&checkpoint, kinds, turn);
+        self.send(log.node, log.lane, &message, turn);
+    }
+
+    pub(crate) fn cosigned(
+        &self,
+        checkpoint: &Verified<SignedCheckpoint>,
+        kinds: &[CosignatureKind],
+        turn: &Turn<'_>,
+    ) -> Message {
+        let sign = |kind: &CosignatureKind| {
+            let key = match kind {
+                CosignatureKind::Witness => &self.secrets.witness,
+                CosignatureKind::Holds => &self.secrets.holds,
+            };
+            Cosignature::sign(*kind, self.me, checkpoint, turn.now, key).to_bytes()
+        };
+        Message::Cosigned {
+            checkpoint: checkpoint.to_bytes(),
+            cosignatures: kinds.iter().map(sign).collect(),
+        }
+    }
+
+    /// Tells every other node what was witnessed since the last round.
+    pub(crate) fn cross_check(&mut self, turn: &mut Turn<'_>) {
+        if self.cross_check_at.is_some_and(|at| turn.elapsed < at) {
+            return;
+        }
+        self.cross_check_at = Some(turn.elapsed + self.config.scale(limits::CROSS_CHECK_EVERY));
+        let mut news = Vec::new();
+        for (log, copy) in &mut self.copies {
+            if log.node != self.me && !self.suspended.contains_key(&log.node) {
+                news.extend(copy.news_to_cross_check());
+            }
+        }
+        for checkpoint in news {
+            let log = checkpoint.checkpoint.log;
+            let others = self.peers.keys().copied().filter(|peer| *peer != log.node);
+            let others: Vec<NodeId> = others.filter(|peer| self.is_greeted(*peer)).collect();
+            if others.is_empty() {
+                continue;
+            }
+            let message = self.cosigned(&checkpoint, &[CosignatureKind::Witness], turn);
+            for peer in others {
+                self.send(peer, Precedence::Routine, &message, turn);
+            }
+        }
+    }
+
+    /// A peer sent a checkpoint with cosignatures.
+    pub(crate) fn on_cosigned(
+        &mut self,
+        peer: NodeId,
+        checkpoint: &[u8],
+        cosignatures: &[Vec<u8>],
+        turn: &mut Turn<'_>,
+    ) {
+        let checkpoint = match SignedCheckpoint::from_bytes(checkpoint) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => return self.refuse_note(peer, error.to_string(), turn),
+        };
+        let mut verified = Vec::new();
+        for bytes in cosignatures {
+            match self.verify_cosignature(&checkpoint.checkpoint, bytes) {
+                Ok(cosignature) => verified.push(cosignature),
+                Err(error) => return self.refuse_note(peer, error.to_string(), turn),
+            }
+        }
+        if checkpoint.checkpoint.log.node == self.me {
+            self.take_receipts(peer, checkpoint, verified, turn);
+        } else {
+            self.take_cross_check(peer, checkpoint, &verified, turn);
+        }
+    }
+
+    fn verify_cosignature(
+        &self,
+        checkpoint: &Checkpoint,
+        bytes: &[u8],
+    ) -> Result<Verified<Cosignature>, log::Error> {
+        let cosignature = Cosignature::from_bytes(bytes)?;
+        let unknown = || log::Error::NotInCharter {
+            what: "a cosigner",
+            got: cosignature.by.to_string(),
+            edition: self.charter.edition(),
+        };
+        let record = self.charter.node(cosignature.by).ok_or_else(unknown)?;
+        let key = match cosignature.kind {
+            CosignatureKind::Witness => record.witness,
+            CosignatureKind::Holds => record.holds,
+        };
+        if cosignature.checkpoint != *checkpoint {
+            let whose = cosignature.by.to_string();
+            return Err(log::Error::Signature { whose, over: "the checkpoint it came with" });
+        }
+        cosignature.verify(&key)
+    }
+
+    pub(crate) fn refuse_note(&mut self, peer: NodeId, message: String, turn: &mut Turn<'_>) {
+        self.counters.notes_refused += 1;
+        self.warn("note", &peer, message, turn);
+        self.refuse_frame(peer, turn);
+    }
+
+    /// Receipts for an own log.
+    fn take_receipts(
+        &mut self,
+        peer: NodeId,
+        checkpoint: SignedCheckpoint,
+        cosignatures: Vec<Verified<Cosignature>>,
+        turn: &mut Turn<'_>,
+    ) {
+        let stated = checkpoint.checkpoint.clone();
+        let (log, size) = (stated.log, stated.size);
+        let known = self.lanes.get(&log.lane).filter(|lane| lane.log() == log);
+        let known = known.and_then(|lane| lane.root_at(size));
+        let mine = match known {
+            Some(root) if *root == stated.root => true,
+            _ => checkpoint.verify(&self.secrets.key.verifying_key()).is_ok(),
+        };
+        if !mine {
+            let message = "expected receipts for a checkpoint this node signed, got another";
+            return self.refuse_note(peer, message.to_owned(), turn);
+        }
+        if known.is_some_and(|root| *root != stated.root)
+            || self.durable_size(&log).is_none_or(|have| have < size)
+        {
+            return self.warn_of_own_fork(log, size, peer, turn);
+        }
+        for cosignature in cosignatures {
+            self.take_receipt(log, size, cosignature, turn);
+        }
+    }
+
+    fn warn_of_own_fork(&mut self, log: LogId, size: u64, peer: NodeId, turn: &mut Turn<'_>) {
+        // An old log whose tail is still coming back is as it should be.
+        if self.lanes.get(&log.lane).is_none_or(|lane| lane.log() != log) {
+            return;
+        }
+        let message = format!(
+            "expected the history of {log} as this store has it, got a checkpoint of size {size} \
+             from {peer} that this node signed and the store does not know"
+        );
+        self.finding(
+            Finding {
+                topic: "fork",
+                severity: Severity::Error,
+                source: log.to_string(),
+                message,
+                hint: Some("stop the node: its store and its high-water file were both put back"),
+            },
+            turn,
+        );
+    }
+
+    fn take_receipt(
+        &mut self,
+        log: LogId,
+        size: u64,
+        cosignature: Verified<Cosignature>,
+        turn: &mut Turn<'_>,
+    ) {
+        let (by, kind) = (cosignature.by, cosignature.kind);
+        let evidence = self.evidence.entry(log).or_default();
+        let Some(before) = evidence.state(by, kind, size) else { return };
+        turn.out.push(Output::Receipt { log, size, by, kind });
+        self.receipts.waiting.insert((log, by, kind), cosignature);
+        if kind == CosignatureKind::Holds {
+            for (entry, ticket) in self.tickets.between(log, before, size) {
+                let holders = self.holders(&entry);
+                self.tickets.held(entry, ticket, &holders, turn.out);
+            }
+        }
+    }
+
+    /// Writes the receipts that wait, one operation at a time.
+    pub(crate) fn flush_receipts(&mut self, turn: &mut Turn<'_>) {
+        if self.receipts.in_flight || self.receipts.waiting.is_empty() {
+            return;
+        }
+        self.receipts.in_flight = true;
+        let waiting = std::mem::take(&mut self.receipts.waiting);
+        let writes: Vec<Write> = waiting.into_values().map(Write::Cosignature).collect();
+        self.store(Purpose::Receipts, Precedence::Routine, writes.into(), Vec::new(), turn);
+    }
+
+    /// What another node witnessed of a log mirrored here too.
+    fn take_cross_check(
+        &mut self,
+        peer: NodeId,
+        checkpoint: SignedCheckpoint,
+        cosignatures: &[Verified<Cosignature>],
+        turn: &mut Turn<'_>,
+    ) {
+        let log = checkpoint.checkpoint.log;
+        let size = checkpoint.checkpoint.size;
+        let Some(copy) = self.copies.get_mut(&log) else { return };
+        match copy.mirror().observe(checkpoint.clone(), &self.charter) {
+            Ok(Observation::Confirmed) => {
+                for cosignature in cosignatures {
+                    copy.confirm(cosignature.by, size);
+                }
+            }
+            Ok(Observation::Ahead) => {
+                for cosignature in cosignatures {
+                    copy.confirm_later(cosignature.by, checkpoint.clone());
+                }
+            }
+            Ok(Observation::Unknown) => {}
+            Err(RejectReason::Equivocation(proof)) => self.convict(*proof, peer, turn),
+            Err(reason) => self.refuse_note(peer, reason.to_string(), turn),
+        }
+    }
+
+    /// A peer sent, or this node found, proof that a node signed two histories.
+    pub(crate) fn convict(
+        &mut self,
+        proof: EquivocationProof,
+        reported_by: NodeId,
+        turn: &mut Turn<'_>,
+    ) {
+        let log = proof.log();
+        let node = log.node;
+        let Some(record) = self.charter.node(node) else { return };
+        let key = record.key;
+        let bytes = proof.to_bytes();
+        if let Err(error) = proof.clone().verify(&key) {
+            return self.refuse_note(reported_by, error.to_string(), turn);
+        }
+        if self.suspended.contains_key(&node) {
+            return;
+        }
+        let proof_bytes: std::sync::Arc<[u8]> = bytes.clone().into();
+        self.suspended.insert(node, proof_bytes.clone());
+        let message = format!("expected one history of {log}, got two that {node} signed");
+        let hint = "speak to the partner: its key is used twice or was stolen; its lanes are suspended here";
+        let severity = Severity::Error;
+        let source = node.to_string();
+        self.finding(
+            Finding { topic: "equivocation", severity, source, message, hint: Some(hint) },
+            turn,
+        );
+        let proof_output = proof_bytes;
+        turn.out.push(Output::Equivocation { node, log, reported_by, proof: proof_output });
+        let writes = [Write::Equivocation(proof)];
+        self.store(Purpose::Note, Precedence::Flash, writes.into(), Vec::new(), turn);
+        let message = Message::Contested(bytes);
+        let others: Vec<NodeId> =
+            self.peers.keys().copied().filter(|peer| *peer != reported_by).collect();
+        for peer in others {
+            if self.is_greeted(peer) {
+                self.send(peer, Precedence::Flash, &message, turn);
+            }
+        }
+    }
+
+    pub(crate) fn on_contested(&mut self, peer: NodeId, bytes: &[u8], turn: &mut Turn<'_>) {
+        match EquivocationProof::from_bytes(bytes) {
+            Ok(proof) => self.convict(proof, peer, turn),
+            Err(error) => self.refuse_note(peer, error.to_string(), turn),
+        }
+    }
+}

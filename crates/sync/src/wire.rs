@@ -1,0 +1,446 @@
+//! Frames of the line protocol, edition 1, big-endian.
+//!
+//! A carrier delivers whole frames; within one connection those of one precedence arrive in order
+//! and complete, or the connection ends. Everything else (repeats, frames of other precedences
+//! overtaking, a connection that ends anywhere) the protocol tolerates.
+//!
+//! ```text
+//! frame       "WFS" 0x01 | type u8 | body, to the end
+//! 1 hello     protocol edition u16 | node: partner 3, number u16 | process 16 | connection u32
+//!             | charter edition u32 | charter hash 32 | realm: u8 length, text
+//!             | count u32 (at most 16,384) | count x (log 22 | size u64), sorted by log
+//! 2 batch     flags u8 (1: what is hash-only here is outside the receiver's audience)
+//!             | batch, as the log crate draws it
+//! 3 held      log 22 | size u64           durable at the sender up to `size`
+//! 4 want      log 22 | from u64           send again from `from`
+//! 5 cosigned  signed checkpoint: u16 length, bytes | count u8 (1 to 4)
+//!             | count x (cosignature: u16 length, bytes)
+//! 6 ping      t1 i64 ns
+//! 7 pong      t1 i64 ns | t2 i64 ns | t3 i64 ns
+//! 8 contested equivocation proof, at most 64 KiB
+//! log         partner 3 | number u16 | lane u8 | incarnation 16
+//! ```
+
+use std::sync::Arc;
+
+use base::{NodeId, PartnerId, Timestamp};
+use log::{LogId, Realm};
+
+use crate::Error;
+use crate::limits::{HELLO_LOGS_MAX, PROOF_BYTES_MAX};
+
+const MAGIC: &[u8; 4] = b"WFS\x01";
+
+/// Cosignatures one frame may carry.
+const COSIGNATURES_MAX: u8 = 4;
+
+/// What one node says to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Who is here and what it holds; the first frame of a connection.
+    Hello(Hello),
+    /// A batch of some log.
+    Batch {
+        /// Whether hash-only entries in it are hash-only because the receiver is outside their
+        /// audience, and not because the sender lacks them.
+        complete: bool,
+        /// The batch as the log crate encodes it.
+        batch: Arc<[u8]>,
+    },
+    /// The sender has this log durably up to `size`.
+    Held {
+        /// The log.
+        log: LogId,
+        /// Entries durable at the sender.
+        size: u64,
+    },
+    /// The sender asks for this log from `from` on.
+    Want {
+        /// The log.
+        log: LogId,
+        /// First entry wanted.
+        from: u64,
+    },
+    /// A checkpoint with cosignatures: a receipt to the origin, a cross-check to others.
+    Cosigned {
+        /// The origin's signed checkpoint, as the log crate encodes it.
+        checkpoint: Vec<u8>,
+        /// Cosignatures over it, as the log crate encodes them; 1 to 4.
+        cosignatures: Vec<Vec<u8>>,
+    },
+    /// Are you there, and what is your clock?
+    Ping {
+        /// The sender's clock.
+        sent: Timestamp,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// The ping's time, echoed.
+        sent: Timestamp,
+        /// The answerer's clock when the ping came.
+        received: Timestamp,
+        /// The answerer's clock when it answered.
+        answered: Timestamp,
+    },
+    /// Proof that a node signed two histories.
+    Contested(Vec<u8>),
+}
+
+/// The first frame of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The protocol edition spoken.
+    pub protocol: u16,
+    /// Who speaks.
+    pub node: NodeId,
+    /// Random name of the process, new with every start.
+    pub process: [u8; 16],
+    /// Connections this process has opened to the receiver, counting this one.
+    pub connection: u32,
+    /// The charter edition in force at the sender.
+    pub charter_edition: u32,
+    /// The hash of that charter.
+    pub charter_hash: [u8; 32],
+    /// The sender's realm.
+    pub realm: Realm,
+    /// Every log the sender holds, its own too, with the size durable there; sorted by log.
+    pub logs: Vec<(LogId, u64)>,
+}
+
+impl Message {
+    /// The frame.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        out.extend_from_slice(MAGIC);
+        out.push(self.code());
+        match self {
+            Self::Hello(hello) => hello.put(&mut out),
+            Self::Batch { complete, batch } => {
+                out.push(u8::from(*complete));
+                out.extend_from_slice(batch);
+            }
+            Self::Held { log, size: count } | Self::Want { log, from: count } => {
+                out.extend_from_slice(&log.to_key());
+                out.extend_from_slice(&count.to_be_bytes());
+            }
+            Self::Cosigned { checkpoint, cosignatures } => {
+                put_short(&mut out, checkpoint);
+                out.push(u8::try_from(cosignatures.len()).expect("at most 4 cosignatures"));
+                cosignatures.iter().for_each(|bytes| put_short(&mut out, bytes));
+            }
+            Self::Contested(bytes) => out.extend_from_slice(bytes),
+            Self::Ping { sent } => put_time(&mut out, *sent),
+            Self::Pong { sent, received, answered } => {
+                put_time(&mut out, *sent);
+                put_time(&mut out, *received);
+                put_time(&mut out, *answered);
+            }
+        }
+        out
+    }
+
+    /// The message of a frame; what is not exactly one frame of this edition is refused.
+    pub fn decode(frame: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader { bytes: frame, at: 0 };
+        let magic: [u8; 4] = reader.array("`WFS` and edition 1")?;
+        if magic != *MAGIC {
+            return Err(Error::Frame {
+                at: 0,
+                expected: "`WFS` and edition 1",
+                got: format!("`{}`", magic.escape_ascii()),
+            });
+        }
+        let message = match reader.u8("a frame type")? {
+            1 => Self::Hello(Hello::read(&mut reader)?),
+            2 => Self::Batch {
+                complete: match reader.u8("batch flags")? {
+                    0 => false,
+                    1 => true,
+                    other => return Err(reader.error("batch flags 0 or 1", other.to_string())),
+                },
+                batch: reader.rest().into(),
+            },
+            3 => Self::Held { log: reader.log()?, size: reader.u64("a size")? },
+            4 => Self::Want { log: reader.log()?, from: reader.u64("an index")? },
+            5 => Self::read_cosigned(&mut reader)?,
+            6 => Self::Ping { sent: reader.time()? },
+            7 => Self::Pong {
+                sent: reader.time()?,
+                received: reader.time()?,
+                answered: reader.time()?,
+            },
+            8 => Self::Contested(reader.proof()?),
+            other => return Err(reader.error("a frame type from 1 to 8", other.to_string())),
+        };
+        reader.finish()?;
+        Ok(message)
+    }
+
+    fn read_cosigned(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let checkpoint = reader.short("a signed checkpoint")?.to_vec();
+        let count = reader.u8("a count of cosignatures")?;
+        if !(1..=COSIGNATURES_MAX).contains(&count) {
+            return Err(reader.error("1 to 4 cosignatures", count.to_string()));
+        }
+        let cosignatures: Result<Vec<Vec<u8>>, Error> =
+            (0..count).map(|_| reader.short("a cosignature").map(<[u8]>::to_vec)).collect();
+        Ok(Self::Cosigned { checkpoint, cosignatures: cosignatures? })
+    }
+
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Hello(_) => 1,
+            Self::Batch { .. } => 2,
+            Self::Held { .. } => 3,
+            Self::Want { .. } => 4,
+            Self::Cosigned { .. } => 5,
+            Self::Ping { .. } => 6,
+            Self::Pong { .. } => 7,
+            Self::Contested(_) => 8,
+        }
+    }
+}
+
+impl Hello {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.protocol.to_be_bytes());
+        out.extend_from_slice(self.node.partner().as_bytes());
+        out.extend_from_slice(&self.node.number().to_be_bytes());
+        out.extend_from_slice(&self.process);
+        out.extend_from_slice(&self.connection.to_be_bytes());
+        out.extend_from_slice(&self.charter_edition.to_be_bytes());
+        out.extend_from_slice(&self.charter_hash);
+        let realm = self.realm.to_string();
+        out.push(u8::try_from(realm.len()).expect("a realm's text is below 64 bytes"));
+        out.extend_from_slice(realm.as_bytes());
+        let count = u32::try_from(self.logs.len()).expect("at most `HELLO_LOGS_MAX`");
+        out.extend_from_slice(&count.to_be_bytes());
+        for (log, size) in &self.logs {
+            out.extend_from_slice(&log.to_key());
+            out.extend_from_slice(&size.to_be_bytes());
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let protocol = reader.u16("a protocol edition")?;
+        let partner = PartnerId::try_from(reader.array::<3>("a partner")?)?;
+        let node = NodeId::new(partner, reader.u16("a node number")?)?;
+        let process = reader.array("a process name")?;
+        let connection = reader.u32("a connection number")?;
+        let charter_edition = reader.u32("a charter edition")?;
+        let charter_hash = reader.array("a charter hash")?;
+        let length = usize::from(reader.u8("a realm's length")?);
+        let text = reader.take(length, "a realm")?;
+        let realm = std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| reader.error("a realm", format!("`{}`", text.escape_ascii())))?;
+        let count = reader.u32("a count of logs")? as usize;
+        if count > HELLO_LOGS_MAX {
+            return Err(reader.error("at most 16,384 logs", count.to_string()));
+        }
+        let mut logs: Vec<(LogId, u64)> = Vec::new();
+        for _ in 0..count {
+            let (log, size) = (reader.log()?, reader.u64("a size")?);
+            if logs.last().is_some_and(|(last, _)| *last >= log) {
+                return Err(reader.error("logs in order, each once", log.to_string()));
+            }
+            logs.push((log, size));
+        }
+        Ok(Self { protocol, node, process, connection, charter_edition, charter_hash, realm, logs })
+    }
+}
+
+fn put_time(out: &mut Vec<u8>, time: Timestamp) {
+    out.extend_from_slice(&time.as_nanos().to_be_bytes());
+}
+
+fn put_short(out: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u16::try_from(bytes.len()).expect("checkpoints and cosignatures are below 64 KiB");
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// A cursor over one received frame.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&self, expected: &'static str, got: impl Into<String>) -> Error {
+        Error::Frame { at: self.at, expected, got: got.into() }
+    }
+
+    fn take(&mut self, count: usize, expected: &'static str) -> Result<&'a [u8], Error> {
+        let left = self.bytes.len() - self.at;
+        if count > left {
+            return Err(self.error(expected, format!("{left} of {count} bytes")));
+        }
+        let taken = &self.bytes[self.at..self.at + count];
+        self.at += count;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, expected: &'static str) -> Result<[u8; N], Error> {
+        Ok(self.take(N, expected)?.try_into().expect("`take` gave N bytes"))
+    }
+
+    fn u8(&mut self, expected: &'static str) -> Result<u8, Error> {
+        self.array::<1>(expected).map(|[byte]| byte)
+    }
+
+    fn u16(&mut self, expected: &'static str) -> Result<u16, Error> {
+        self.array(expected).map(u16::from_be_bytes)
+    }
+
+    fn u32(&mut self, expected: &'static str) -> Result<u32, Error> {
+        self.array(expected).map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self, expected: &'static str) -> Result<u64, Error> {
+        self.array(expected).map(u64::from_be_bytes)
+    }
+
+    fn time(&mut self) -> Result<Timestamp, Error> {
+        self.array("a time").map(|bytes| Timestamp::from_nanos(i64::from_be_bytes(bytes)))
+    }
+
+    fn log(&mut self) -> Result<LogId, Error> {
+        Ok(LogId::from_key(&self.array("a log")?)?)
+    }
+
+    fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.bytes[self.at..];
+        self.at = self.bytes.len();
+        rest
+    }
+
+    fn short(&mut self, expected: &'static str) -> Result<&'a [u8], Error> {
+        let length = usize::from(self.u16(expected)?);
+        self.take(length, expected)
+    }
+
+    fn proof(&mut self) -> Result<Vec<u8>, Error> {
+        let rest = self.rest();
+        if rest.len() > PROOF_BYTES_MAX {
+            return Err(self.error("at most 65,536 bytes of proof", rest.len().to_string()));
+        }
+        Ok(rest.to_vec())
+    }
+
+    fn finish(&self) -> Result<(), Error> {
+        let left = self.bytes.len() - self.at;
+        if left == 0 { Ok(()) } else { Err(self.error("the end", format!("{left} more bytes"))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use log::{Incarnation, Precedence};
+
+    use super::*;
+
+    fn log(number: u16, lane: Precedence) -> LogId {
+        LogId {
+            node: NodeId::new("KOR".parse().unwrap(), number).unwrap(),
+            lane,
+            incarnation: Incarnation([7; 16]),
+        }
+    }
+
+    fn samples() -> Vec<Message> {
+        let time = Timestamp::from_nanos;
+        vec![
+            Message::Hello(Hello {
+                protocol: 1,
+                node: "JPN-2".parse().unwrap(),
+                process: [9; 16],
+                connection: 3,
+                charter_edition: 4,
+                charter_hash: [5; 32],
+                realm: "exercise/spring".parse().unwrap(),
+                logs: vec![
+                    (log(1, Precedence::Flash), 12),
+                    (log(1, Precedence::Routine), 0),
+                    (log(2, Precedence::Flash), u64::MAX),
+                ],
+            }),
+            Message::Batch { complete: true, batch: [1, 2, 3].into() },
+            Message::Batch { complete: false, batch: [].into() },
+            Message::Held { log: log(1, Precedence::Priority), size: 77 },
+            Message::Want { log: log(1, Precedence::Immediate), from: 78 },
+            Message::Cosigned {
+                checkpoint: b"checkpoint".to_vec(),
+                cosignatures: vec![vec![1], vec![2, 3]],
+            },
+            Message::Ping { sent: time(-1) },
+            Message::Pong { sent: time(1), received: time(2), answered: time(3) },
+            Message::Contested(b"proof".to_vec()),
+        ]
+    }
+
+    #[test]
+    fn frames_round_trip() {
+        for message in samples() {
+            assert_eq!(Message::decode(&message.encode()), Ok(message));
+        }
+    }
+
+    #[test]
+    fn the_layout_of_edition_1_is_fixed() {
+        let held = Message::Held { log: log(1, Precedence::Flash), size: 258 }.encode();
+        let mut expected = b"WFS\x01\x03KOR\x00\x01\x00".to_vec();
+        expected.extend_from_slice(&[7; 16]);
+        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(held, expected);
+    }
+
+    #[test]
+    fn truncated_and_longer_frames_are_refused() {
+        for message in samples() {
+            let frame = message.encode();
+            // Batches and proofs run to the end; their own layouts find a cut.
+            let open = matches!(message, Message::Batch { .. } | Message::Contested(_));
+            let fixed = if open { 5 } else { frame.len() };
+            for cut in 0..fixed {
+                assert!(Message::decode(&frame[..cut]).is_err(), "{message:?} cut at {cut}");
+            }
+            if !open {
+                let longer = [frame.as_slice(), &[0]].concat();
+                assert!(Message::decode(&longer).is_err(), "{message:?} with a byte more");
+            }
+        }
+    }
+
+    #[test]
+    fn other_editions_types_flags_and_orders_are_refused() {
+        for bad in [
+            &b"WFS\x02\x06\0\0\0\0\0\0\0\0"[..],
+            b"WFS\x01\x00",
+            b"WFS\x01\x09",
+            b"WFS\x01\x02\x02",
+            b"",
+        ] {
+            assert!(Message::decode(bad).is_err(), "`{}` was taken", bad.escape_ascii());
+        }
+        let Message::Hello(mut hello) = samples().remove(0) else { unreachable!("a hello") };
+        hello.logs.swap(0, 1);
+        let error = Message::decode(&Message::Hello(hello).encode()).unwrap_err();
+        assert!(error.to_string().contains("logs in order"), "{error}");
+    }
+
+    #[test]
+    fn no_flipped_byte_panics() {
+        for message in samples() {
+            let frame = message.encode();
+            for at in 0..frame.len() {
+                let mut other = frame.clone();
+                other[at] ^= 0xff;
+                if let Ok(read) = Message::decode(&other) {
+                    assert_ne!(read, message, "byte {at} does not count");
+                }
+            }
+        }
+    }
+}
