@@ -17,6 +17,7 @@
 //!
 //! Leaf hash (RFC 9162 section 2.1.1): SHA-256(0x00 | log part | entry part | body as sealed).
 
+use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ use crate::codec::{Put, Reader};
 use crate::keys::Hash;
 use crate::{Audience, EntryId, Error, Kind, LogId, Precedence, Realm};
 
-/// A plain, decoded statement as domains read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A plain, decoded statement as domains read it. Debug output leaves the content out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Fact {
     /// Which entry said it.
     pub id: EntryId,
@@ -71,6 +72,13 @@ impl Fact {
             edition: body.edition,
             content: body.content,
         }
+    }
+}
+
+impl fmt::Debug for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, at, audience, kind, edition, content, .. } = self;
+        write!(f, "Fact({id} at {at} for {audience}: {kind}/{edition}, {} bytes)", content.len())
     }
 }
 
@@ -165,8 +173,8 @@ pub(crate) fn leaf_hash(log_part: &[u8], entry_part: &[u8], body: &[u8]) -> Hash
     context.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }
 
-/// What an entry says, before sealing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an entry says, before sealing. Debug output leaves the content out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     /// What the content is.
     pub kind: Kind,
@@ -174,6 +182,12 @@ pub struct Body {
     pub edition: u16,
     /// The content, at most [`limits::ENTRY_CONTENT_BYTES_MAX`] bytes.
     pub content: Vec<u8>,
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({}/{}, {} bytes)", self.kind, self.edition, self.content.len())
+    }
 }
 
 /// Most bytes of an encoded body with its seal.
@@ -253,8 +267,8 @@ impl Entry {
     }
 }
 
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry").field("header", &self.header).finish_non_exhaustive()
     }
 }

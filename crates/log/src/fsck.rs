@@ -166,7 +166,7 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn bodies(&mut self, batch: &Batch) {
         let Some(storage) = self.scope.storage else { return };
         let place = format!("bodies of {} up to {}", batch.log(), batch.end());
-        let bodies = match read_bodies(self.store, storage, batch) {
+        let mut bodies = match read_bodies(self.store, storage, batch) {
             Ok(bodies) => bodies,
             Err(error) => {
                 self.fault(place, &error);
@@ -175,18 +175,19 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
         };
         for entry in batch.entries() {
             let id = entry.id();
-            let missing = !bodies.contains_key(&id.index);
-            if missing && !self.complained.contains(&id) {
-                self.fault(&place, &format!("expected a body of entry {}, got none", id.index));
+            match bodies.remove(&id.index) {
+                None if self.complained.contains(&id) => {}
+                None => self.fault(&place, &format!("expected a body of {}, got none", id.index)),
+                Some(body)
+                    if entry.header().epoch > 0 || body.is_encoded_as(entry.sealed_body()) => {}
+                Some(_) => {
+                    let problem = format!("expected the body of {}, got another", id.index);
+                    self.fault(&place, &problem);
+                }
             }
         }
-        for (index, body) in &bodies {
-            let entry = batch.entries().find(|entry| entry.id().index == *index);
-            let plain = entry.filter(|entry| entry.header().epoch == 0);
-            let other = plain.is_some_and(|entry| !body.is_encoded_as(entry.sealed_body()));
-            if entry.is_none() || other {
-                self.fault(&place, &format!("expected the body of entry {index}, got another"));
-            }
+        for index in bodies.keys() {
+            self.fault(&place, &format!("expected bodies of whole entries, got one of {index}"));
         }
     }
 
@@ -282,7 +283,7 @@ fn place(table: Table, key: &[u8]) -> String {
 
 /// The row a content would be written to is the row it was found in.
 fn same_key(key: &[u8], write: &crate::Write) -> Result<(), Error> {
-    if write.row().key == key {
+    if write.place().1 == key {
         Ok(())
     } else {
         Err(Error::text("a row", "the key its content gives", "another"))

@@ -11,12 +11,14 @@
 //! | `entry` | header, body, [`Verified`], [`Fact`], leaf hash |
 //! | `merkle` | RFC 9162 tree: frontier, proofs |
 //! | `note`, `checkpoint` | C2SP signed notes, checkpoints, cosignatures, range receipts |
-//! | `batch` | the wire and disk form of entries plus checkpoint, sparse projection |
+//! | `batch`, `merge`, `stored` | entries plus checkpoint as bytes; sparse copies made and joined |
 //! | `seal`, `storage` | epoch keys and HPKE wraps; the storage key |
-//! | `writer`, `mirror` | the two ends of a lane |
-//! | `charter` | the agreement, its root signatures and rosters |
+//! | `writer`, `mirror`, `clock` | the two ends of a lane; the hybrid logical clock |
+//! | `equivocation` | proof that a node signed two histories |
+//! | `charter`, `secrets` | the agreement, its root signatures and rosters; key files |
 //! | `contents` | the `log.*` kinds: pulse, epoch, complaint, ... |
 //! | `store`, `high_water`, `fsck` | the disk port, the rollback guard, the verifier |
+//! | `memory`, `testing` | a store with faults to order; seeded charters (feature `test-support`) |
 //!
 //! **Architecture Invariant:** no I/O, no clock, no randomness: time and generators are arguments.
 //! **Architecture Invariant:** only this crate can make a [`Verified`] value.

@@ -106,8 +106,8 @@ pub enum RejectReason {
         /// The entry.
         index: u64,
     },
-    /// An entry is carried whole that this node's partner may not have, or to an audience its origin
-    /// does not belong to.
+    /// An entry is carried whole that this node's partner may not have, or to an audience that the
+    /// charter edition it names does not allow its origin.
     #[error("expected entries addressed to {partner}, got entry {index} for {audience}")]
     NotReleasable {
         /// This node's partner.
@@ -390,7 +390,9 @@ pub(crate) fn check_entries(
             return Err(RejectReason::CharterUnknown { have, got });
         }
         let audience = header.audience;
-        if !audience.contains(me) || !audience.contains(origin) {
+        let agreed =
+            header.charter_edition < charter.edition() || charter.allows(origin, &audience);
+        if !audience.contains(me) || !audience.contains(origin) || !agreed {
             return Err(RejectReason::NotReleasable { partner: me, index, audience });
         }
         cursor.logged = header.logged;

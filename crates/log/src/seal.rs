@@ -4,7 +4,8 @@
 //!   big-endian); associated data = the whole header, realm included. An index is sealed once under a
 //!   key: the writer either retries a failed batch byte for byte or drops its keys.
 //! - Epoch entry, kind `log.epoch`, not sealed: the key wrapped to each member node by HPKE (RFC 9180)
-//!   with X-Wing, HKDF-SHA-256 and AES-256-GCM; info = [`wrap_info`], associated data = commitment.
+//!   with X-Wing, HKDF-SHA-256 and AES-256-GCM; info = label, realm, log,
+//!   epoch, audience, recipient and its KEM generation; associated data = commitment.
 //! - Commitment = SHA-256("watchfire/epoch-commitment/v1" 0x00 | realm | log | epoch | audience | key).
 //!   AES-GCM does not commit to its key; with this, two members either open the same bodies or one of
 //!   them complains.

@@ -20,8 +20,8 @@ use base::{NodeId, Timestamp};
 use crate::codec::{Put, Reader};
 use crate::keys::{Hash, sha256};
 use crate::{
-    Batch, Complaint, Cosignature, CosignatureKind, EntryId, EquivocationProof, Error, Frontier,
-    HoldsRange, LogId, Verified, base64,
+    Batch, Complaint, Cosignature, EntryId, EquivocationProof, Error, Frontier, HoldsRange, LogId,
+    Verified, base64,
 };
 
 /// The tables of a store.
@@ -215,42 +215,51 @@ pub enum Write {
 impl Write {
     /// The row a store keeps for it.
     pub fn row(&self) -> Row {
+        let (table, key) = self.place();
         match self {
-            Self::Batch(batch) => {
-                Row::new(Table::Batch, end_key(&batch.log(), batch.end()), batch.as_bytes())
-            }
-            Self::Head(head) => {
-                Row::new(Table::Head, head.log.to_key().to_vec(), &head.to_content())
-            }
-            Self::Bodies { log, end, wrapped } => {
-                Row::new(Table::Bodies, end_key(log, *end), wrapped)
-            }
+            Self::Batch(batch) => Row::new(table, key, batch.as_bytes()),
+            Self::Head(head) => Row::new(table, key, &head.to_content()),
+            Self::Bodies { wrapped, .. } => Row::new(table, key, wrapped),
+            Self::Cosignature(cosignature) => Row::new(table, key, &cosignature.to_bytes()),
+            Self::Receipt(receipt) => Row::new(table, key, &receipt.to_bytes()),
+            Self::Complaint { complaint, .. } => Row::new(table, key, &complaint.to_bytes()),
+            Self::Equivocation(proof) => Row::new(table, key, &proof.to_bytes()),
+            Self::Meta { value, .. } => Row::new(table, key, value),
+        }
+    }
+
+    /// The table and key of that row.
+    pub fn place(&self) -> (Table, Vec<u8>) {
+        match self {
+            Self::Batch(batch) => (Table::Batch, end_key(&batch.log(), batch.end())),
+            Self::Head(head) => (Table::Head, head.log.to_key().to_vec()),
+            Self::Bodies { log, end, .. } => (Table::Bodies, end_key(log, *end)),
             Self::Cosignature(cosignature) => {
-                let log = &cosignature.checkpoint.log;
-                let key = cosignature_key(log, cosignature.kind, cosignature.by);
-                Row::new(Table::Cosignature, key, &cosignature.to_bytes())
+                let mut key = cosignature.checkpoint.log.to_key().to_vec();
+                key.put_u8(cosignature.kind as u8);
+                key.put_node(cosignature.by);
+                (Table::Cosignature, key)
             }
             Self::Receipt(receipt) => {
                 let mut key = receipt.checkpoint.log.to_key().to_vec();
                 key.put_node(receipt.by);
                 key.put_u64(receipt.from);
-                Row::new(Table::Receipt, key, &receipt.to_bytes())
+                (Table::Receipt, key)
             }
             Self::Complaint { by, complaint } => {
                 let mut key = Vec::new();
                 key.put_node(*by);
                 key.put_log(&complaint.entry.log);
                 key.put_u64(complaint.entry.index);
-                Row::new(Table::Complaint, key, &complaint.to_bytes())
+                (Table::Complaint, key)
             }
             Self::Equivocation(proof) => {
-                let bytes = proof.to_bytes();
                 let mut key = Vec::new();
                 key.put_node(proof.log().node);
-                key.put(&sha256(&bytes));
-                Row::new(Table::Equivocation, key, &bytes)
+                key.put(&sha256(&proof.to_bytes()));
+                (Table::Equivocation, key)
             }
-            Self::Meta { name, value } => Row::new(Table::Meta, name.as_bytes().to_vec(), value),
+            Self::Meta { name, .. } => (Table::Meta, name.as_bytes().to_vec()),
         }
     }
 }
@@ -258,13 +267,6 @@ impl Write {
 fn end_key(log: &LogId, end: u64) -> Vec<u8> {
     let mut key = log.to_key().to_vec();
     key.put_u64(end);
-    key
-}
-
-fn cosignature_key(log: &LogId, kind: CosignatureKind, by: NodeId) -> Vec<u8> {
-    let mut key = log.to_key().to_vec();
-    key.put_u8(kind as u8);
-    key.put_node(by);
     key
 }
 

@@ -241,6 +241,15 @@ fn other_signers_editions_and_audiences_are_refused() {
     let refused = mirror("JPN").accept(appended.batch.as_bytes().clone(), &world.charter);
     assert!(matches!(refused, Err(RejectReason::NotReleasable { index: 0, .. })));
 
+    // An audience that a newer charter would allow and this one does not.
+    let wide = charter(world.charter.realm(), &["JPN-1", "KOR-1", "PRK-1", "USA-1"], 1);
+    let key = world.secrets[&node("KOR-1")].key.clone();
+    let mut early = LaneWriter::new(wide.charter.realm().clone(), &LogHead::start(log), key);
+    let drafts = vec![draft("JPN+KOR+PRK+USA", "early")];
+    let early = early.append(drafts, &wide.charter, &mut clock, at(1), &mut rng).unwrap();
+    let refused = mirror("USA").accept(early.batch.as_bytes().clone(), &world.charter);
+    assert!(matches!(refused, Err(RejectReason::NotReleasable { index: 0, .. })));
+
     let other = charter(world.charter.realm(), &["USA-1"], 1);
     let refused = mirror("USA").accept(appended.batch.as_bytes().clone(), &other.charter);
     assert_eq!(refused.unwrap_err(), RejectReason::UnknownNode { node: node("KOR-1") });

@@ -2,6 +2,7 @@
 
 mod charter;
 mod common;
+mod damage;
 mod fsck;
 mod lanes;
 mod samples;
