@@ -13,7 +13,7 @@ use crate::{Error, base64};
 pub type Hash = [u8; 32];
 
 /// SHA-256 of `bytes`.
-pub(crate) fn sha256(bytes: &[u8]) -> Hash {
+pub fn sha256(bytes: &[u8]) -> Hash {
     digest::digest(&digest::SHA256, bytes).as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }
 

@@ -70,7 +70,7 @@ pub use error::Error;
 pub use fsck::{FsckFault, FsckReport, FsckScope, fsck, replay};
 pub use high_water::{HighWater, Standing};
 pub use ids::{Audience, EntryId, ExerciseName, Incarnation, Kind, LogId, Precedence, Realm};
-pub use keys::{Hash, Signature, SigningKey, VerifyingKey};
+pub use keys::{Hash, Signature, SigningKey, VerifyingKey, sha256};
 #[cfg(any(test, feature = "test-support"))]
 pub use memory::{Fault, MemoryStore};
 pub use merkle::{
