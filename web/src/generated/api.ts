@@ -136,14 +136,24 @@ export interface WarningDistrict {
   partner: PartnerCode;
   name: Text;
   probability: number;
+  nearby_only: boolean;
+}
+
+export interface PendingDraft {
+  entry: string;
+  action: 'alert' | 'update' | 'cancel';
+  reason: 'threat' | 'changed' | 'fell' | 'passed' | 'unsupported' | 'mistake';
+  drafted: Timestamp;
 }
 
 export interface Warning {
   id: string;
   object: string;
+  owner: PartnerCode;
+  pending: PendingDraft | null;
   state: 'draft' | 'released' | 'updated' | 'cancelled' | 'expired';
   priority: 1 | 2 | 3 | 4;
-  realm_status: 'Actual' | 'Exercise';
+  realm_status: 'Actual' | 'Exercise' | null;
   audience: string;
   districts: WarningDistrict[];
   impact_time: Timestamp;

@@ -61,7 +61,7 @@ async function languages({ page, url }) {
 
 async function release({ page, url, fixture }) {
   await page.goto(url);
-  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-act=release]');
   const dialog = page.locator('dialog[open]');
   const text = await dialog.innerText();
   for (const part of ['Japan (JPN)', 'Korea (KOR)', 'United States (USA)', 'JPN+KOR+USA', 'Hokkaido (JP-01)', 'Aomori (JP-02)', 'EXERCISE', 'Take shelter', 'ミサイル', '미사일']) {
@@ -70,25 +70,25 @@ async function release({ page, url, fixture }) {
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Go back');
   await dialog.locator('textarea').fill('seen by two radars');
   await dialog.locator('[data-confirm]').click();
-  await dialog.locator('text=KOR-1.flash.7f3a/8042').waitFor();
-  assert.deepEqual(fixture.posted, [['/api/v1/warnings/W-2017-0001/release', { note: 'seen by two radars' }]]);
+  await dialog.locator('text=JPN-1.flash.7f3a/8042').waitFor();
+  assert.deepEqual(fixture.posted, [['/api/v1/warnings/KOR-7.JPN.1/release', { note: 'seen by two radars' }]]);
   await page.keyboard.press('Escape');
-  await page.waitForSelector('[data-warning=W-2017-0001][data-state=released]');
+  await page.waitForSelector('[data-warning="KOR-7.JPN.1"][data-state=released]');
 }
 
 async function refusal({ page, url }) {
   await page.goto(url);
-  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-act=release]');
   await page.fill('dialog textarea', 'refuse');
   await page.click('dialog [data-confirm]');
   const text = await page.innerText('dialog .problem');
   for (const part of ['The present state does not allow this', 'expected a draft', 'read the list again']) assert.ok(text.includes(part), text);
-  assert.equal(await page.getAttribute('[data-warning=W-2017-0001]', 'data-state'), 'draft');
+  assert.equal(await page.getAttribute('[data-warning="KOR-7.JPN.1"]', 'data-state'), 'draft');
 }
 
 async function changedWhileReading({ page, url, fixture }) {
   await page.goto(url);
-  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-act=release]');
   fixture.wish.revision += 1;
   await page.waitForSelector('dialog .changed');
   assert.ok(await page.isDisabled('dialog [data-confirm]'));
@@ -123,10 +123,10 @@ async function lostLine({ page, url, fixture }) {
   fixture.set({ lost: true, quiet: true });
   await page.goto(url);
   const gaps = await page.innerText('[data-gaps]');
-  assert.match(gaps, /No data from Japan \(JPN\) since 15:04:25Z/);
+  assert.match(gaps, /No data from Korea \(KOR\) since 15:04:25Z/);
   assert.match(gaps, /not an all clear/);
   assert.equal(await page.locator('[data-empty=warnings]').count(), 0);
-  assert.match(await page.innerText('[data-line=JPN-1]'), /✕ Lost/);
+  assert.match(await page.innerText('[data-line=KOR-1]'), /✕ Lost/);
   fixture.set({ quiet: false });
   await page.waitForSelector('[data-table=warnings]');
   assert.match(await page.innerText('[data-gaps]'), /may be incomplete/);
@@ -146,16 +146,16 @@ async function unseenTracks({ page, url, fixture }) {
   assert.match(await page.innerText('[data-track=T103]'), /✕ Lost/);
   await page.click('[data-track=T103] [data-row]');
   assert.match(await page.innerText('[data-card=T103]'), /does not mean gone/);
-  assert.match(await page.innerText('[data-warning=W-2017-0002]'), /✕ Support lost/);
+  assert.match(await page.innerText('[data-warning="KOR-7.KOR.1"]'), /✕ Support lost/);
 }
 
 async function trackCard({ page, url }) {
   await page.goto(url);
-  await page.click('[data-warning=W-2017-0001] [data-row]');
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-row]');
   await page.click('[data-card=T1] button');
   await page.waitForSelector('[data-card=T1] >> text=b5d4045c');
   const text = await page.innerText('[data-card=T1]');
-  for (const part of ['Coast', 'radar-a', 'radar-n', 'Japan', '3,725 km', '± 3.1 s', '62.0 × 23.0 km', 'KOR-1.flash.7f3a/8022', 'View own']) {
+  for (const part of ['Coast', 'radar-a', 'radar-n', 'Japan', '3,725 km', '± 3.1 s', '62.0 × 23.0 km', 'JPN-1.flash.7f3a/8022', 'View own']) {
     assert.ok(text.includes(part), `the card does not say ${part}`);
   }
 }
@@ -208,11 +208,11 @@ async function keyboard({ page, url, fixture }) {
     }
     assert.fail(`Tab never reached ${selector}`);
   };
-  await reach('[data-warning=W-2017-0001] [data-row]');
+  await reach('[data-warning="KOR-7.JPN.1"] [data-row]');
   await page.keyboard.press('ArrowDown');
-  assert.ok(await page.evaluate(() => document.activeElement.matches('[data-warning=W-2017-0002] [data-row]')));
+  assert.ok(await page.evaluate(() => document.activeElement.matches('[data-warning="KOR-7.KOR.1"] [data-row]')));
   await page.keyboard.press('ArrowUp');
-  await reach('[data-warning=W-2017-0001] [data-act=release]');
+  await reach('[data-warning="KOR-7.JPN.1"] [data-act=release]');
   await page.keyboard.press('Enter');
   await page.waitForSelector('dialog[open]');
   await page.keyboard.press('Escape');
@@ -234,17 +234,17 @@ async function exercise({ page, url, fixture }) {
   assert.match(await page.innerText('.exercise >> nth=0'), /EXERCISE[\s\S]*first-light/);
   fixture.set({ realm: 'operational', rate: 1 });
   await page.waitForSelector('p.exercise', { state: 'detached' });
-  await page.click('[data-warning=W-2017-0001] [data-act=release]');
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-act=release]');
   assert.match(await page.innerText('dialog .kind'), /ACTUAL/);
 }
 
 async function views({ page, url, fixture }) {
   await page.goto(url);
   await page.waitForSelector(WARNINGS);
-  await page.selectOption('header .view select', 'KOR+USA');
-  await page.waitForSelector('.head >> text=KOR+USA');
+  await page.selectOption('header .view select', 'JPN+USA');
+  await page.waitForSelector('.head >> text=JPN+USA');
   await page.waitForSelector('[data-table=warnings]');
-  assert.equal(fixture.opened.at(-1).view, 'KOR+USA');
+  assert.equal(fixture.opened.at(-1).view, 'JPN+USA');
   assert.equal(fixture.opened.at(-1).seen, null);
 }
 

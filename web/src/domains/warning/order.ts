@@ -18,18 +18,29 @@ export function isOver(warning: Warning): boolean {
   return warning.state === 'cancelled' || warning.state === 'expired';
 }
 
-/** Acts an officer may take now. */
-export function actsOf(warning: Warning): Act[] {
-  switch (warning.state) {
-    case 'draft':
+/** Acts an officer of `partner` may take now: only the owner's officers move a warning. */
+export function actsOf(warning: Warning, partner: string | null): Act[] {
+  if (warning.owner !== partner || isOver(warning)) return [];
+  switch (warning.pending?.action) {
+    case 'alert':
       return ['release', 'cancel'];
-    case 'released':
-    case 'updated':
+    case 'update':
       return ['update', 'cancel'];
-    case 'cancelled':
-    case 'expired':
-      return [];
+    default:
+      return ['cancel'];
   }
+}
+
+/** True where the warning wants an officer's eye: a draft waits, or support is gone. */
+export function calls(warning: Warning): boolean {
+  return !isOver(warning) && (warning.pending !== null || !warning.supported);
+}
+
+/** Why an act would be done, as the entry will say it. */
+export function reasonOf(act: Act, warning: Warning): string {
+  const { pending } = warning;
+  if (act !== 'cancel') return pending?.reason ?? 'threat';
+  return pending?.action === 'cancel' ? pending.reason : 'mistake';
 }
 
 /** Partners of an audience written `KOR+JPN+USA`. */
@@ -43,9 +54,9 @@ export function differsFrom(shown: Warning, current: Warning | undefined): boole
 }
 
 function essence(warning: Warning): string {
-  const { state, sequence, priority, audience, realm_status, headline, supported } = warning;
+  const { state, sequence, priority, audience, realm_status, headline, supported, pending } = warning;
   const districts = warning.districts.map((district) => district.code).sort();
-  return JSON.stringify([state, sequence, priority, audience, realm_status, headline, supported, districts]);
+  return JSON.stringify([state, sequence, priority, audience, realm_status, headline, supported, pending?.entry, districts]);
 }
 
 function compareText(a: string, b: string): number {

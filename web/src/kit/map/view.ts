@@ -1,4 +1,5 @@
 /** What lies still: land and districts. Two implementations, WebGL and plain canvas. */
+import type { Rank } from '../rank';
 import type { Camera, Size } from './camera';
 
 export interface DistrictProperties {
@@ -28,7 +29,7 @@ export interface Palette {
 }
 
 /** Most urgent priority of a warning for each touched district code. */
-export type Highlight = ReadonlyMap<string, 1 | 2 | 3 | 4>;
+export type Highlight = ReadonlyMap<string, Rank>;
 
 export interface MapView {
   readonly mode: 'gl' | 'plain';
