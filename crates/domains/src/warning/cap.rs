@@ -12,7 +12,7 @@
 //!   preview; a note names the exercise, and the texts say it again in every language.
 
 use base::Timestamp;
-use log::Realm;
+use log::{EntryId, Realm};
 use serde::Serialize;
 
 use super::assessment::{Certainty, Severity, Urgency, cap_words_of};
@@ -25,8 +25,10 @@ use crate::Region;
 
 /// The SAME event code of every message.
 pub const SAME_EVENT_CODE: &str = "CDW";
-/// Vertices of one boundary ring in a message; districts of longer rings go by their code alone.
-pub(super) const RING_VERTICES_MAX: usize = 2_000;
+/// Points of one outline, the last like the first: mobile alerting takes no more.
+const OUTLINE_POINTS_MAX: usize = 100;
+/// Outlines of one district: its largest parts near the impact region.
+const OUTLINES_MAX: usize = 10;
 
 /// Everything one alert says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,7 +67,8 @@ pub struct CapContent {
     pub infos: Vec<CapInfo>,
     /// The areas, the same in every block.
     pub areas: Vec<CapArea>,
-    /// Further names and values: the warning, and the entries the message rests on.
+    /// Further names and values: the warning, and handles of the entries the message rests on. The
+    /// public reads these, so they name neither officers nor audiences nor sensors.
     pub parameters: Vec<(&'static str, String)>,
 }
 
@@ -126,8 +129,8 @@ pub struct CapArea {
     pub code: String,
     /// What people call it.
     pub description: Text,
-    /// Closed rings of the parts near the impact region, latitude then longitude in degrees; empty
-    /// when they are too long.
+    /// Closed outlines of the largest parts near the impact region, latitude then longitude in
+    /// degrees: at most 10 of at most 100 points; the code, not the outline, says which district.
     pub polygons: Vec<Vec<[f64; 2]>>,
 }
 
@@ -158,7 +161,6 @@ pub fn cap_content(warning: &Warning, realm: &Realm) -> Option<CapContent> {
         action: message.action,
         reason: message.reason,
         subject: &message.subject,
-        officer: Some(&message.officer),
     };
     Some(content(warning, &said, earlier, CapStatus::in_realm(realm), realm))
 }
@@ -175,7 +177,6 @@ pub fn cap_preview(warning: &Warning, realm: &Realm) -> Option<CapContent> {
         action: draft.action,
         reason: draft.reason,
         subject: &draft.subject,
-        officer: None,
     };
     Some(content(warning, &said, warning.messages(), CapStatus::Draft, realm))
 }
@@ -193,7 +194,6 @@ struct Said<'a> {
     action: Action,
     reason: Reason,
     subject: &'a Subject,
-    officer: Option<&'a str>,
 }
 
 fn content(
@@ -240,7 +240,7 @@ fn content(
         expires: said.expires,
         infos: Language::ALL.into_iter().map(|language| info(&topic, language)).collect(),
         areas: areas(&subject.districts, &subject.forecast.region),
-        parameters: parameters(warning, said),
+        parameters: parameters(warning, subject),
     }
 }
 
@@ -257,7 +257,7 @@ fn areas(shares: &[DistrictShare], region: &Region) -> Vec<CapArea> {
             Some(CapArea {
                 code: share.code.clone(),
                 description: district.name,
-                polygons: district.rings_near(region, RING_VERTICES_MAX),
+                polygons: district.rings_near(region, OUTLINES_MAX, OUTLINE_POINTS_MAX),
             })
         })
         .collect()
@@ -270,20 +270,25 @@ fn dropped(earlier: &[Message], subject: &Subject) -> Vec<DistrictShare> {
     before.iter().filter(|share| !named(&share.code)).cloned().collect()
 }
 
-fn parameters(warning: &Warning, said: &Said<'_>) -> Vec<(&'static str, String)> {
-    let mut parameters = vec![
-        ("watchfire-warning", warning.id().to_string()),
-        ("watchfire-audience", warning.audience().to_string()),
-    ];
-    parameters.extend(said.officer.map(|name| ("watchfire-officer", name.to_owned())));
-    parameters.extend(
-        said.subject.evidence.iter().map(|entry| ("watchfire-evidence", entry.to_string())),
-    );
+fn parameters(warning: &Warning, subject: &Subject) -> Vec<(&'static str, String)> {
+    let mut parameters = vec![("watchfire-warning", warning.id().to_string())];
+    let handles =
+        subject.evidence.iter().map(|entry| ("watchfire-evidence", evidence_handle(entry)));
+    parameters.extend(handles);
     // Alerting equipment in the United States wants to know that a civil authority speaks.
     if warning.id().owner().as_str() == "USA" {
         parameters.push(("EAS-ORG", "CIV".to_owned()));
     }
     parameters
+}
+
+/// An opaque handle of an entry for readers outside its audience: 32 hex digits of SHA-256 over
+/// `watchfire-evidence-v1` and the entry's name. Members find the entry again by hashing the names they
+/// know; others learn neither whose it is nor, since a log's incarnation is random, can guess it.
+pub fn evidence_handle(entry: &EntryId) -> String {
+    let hash = log::sha256(format!("watchfire-evidence-v1 {entry}").as_bytes());
+    let half: [u8; 16] = hash[..16].try_into().expect("a hash has 32 bytes");
+    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 fn reference(warning: &Warning, message: &Message) -> CapReference {

@@ -145,6 +145,13 @@ impl Districts {
     }
 }
 
+impl Bounds {
+    /// Whether `point` lies in the box or on its rim.
+    pub(super) fn holds(&self, [x, y]: [i32; 2]) -> bool {
+        (self.west..=self.east).contains(&x) && (self.south..=self.north).contains(&y)
+    }
+}
+
 impl District {
     fn feature(&self) -> Value {
         let coordinates: Vec<Vec<Vec<[f64; 2]>>> = self
@@ -237,7 +244,7 @@ fn ring(text: &str) -> Result<Ring, Fault> {
 }
 
 /// Twice the signed area in square units, positive for counter-clockwise rings.
-fn twice_area(ring: &Ring) -> i64 {
+pub(super) fn twice_area(ring: &Ring) -> i64 {
     let next = ring.iter().cycle().skip(1);
     ring.iter()
         .zip(next)
@@ -245,7 +252,8 @@ fn twice_area(ring: &Ring) -> i64 {
         .sum()
 }
 
-fn bounds(ring: &Ring) -> Bounds {
+/// The box around at least one vertex.
+pub(super) fn bounds(ring: &[[i32; 2]]) -> Bounds {
     let [x, y] = ring[0];
     ring.iter().fold(Bounds { west: x, south: y, east: x, north: y }, |b, [x, y]| Bounds {
         west: b.west.min(*x),

@@ -20,6 +20,7 @@ mod districts;
 mod events;
 mod items;
 mod language;
+mod outline;
 mod state;
 mod texts;
 mod touch;
@@ -36,7 +37,7 @@ pub use acts::{Act, ActError, Signer, act};
 pub use assessment::{Certainty, Severity, Urgency};
 pub use cap::{
     CapArea, CapContent, CapInfo, CapReference, CapResponse, CapStatus, SAME_EVENT_CODE,
-    cap_content, cap_identifier, cap_preview,
+    cap_content, cap_identifier, cap_preview, evidence_handle,
 };
 pub use decision::{IMPACT_MOVES_S, REGION_MOVES_M, SETTLES_S};
 pub use districts::{District, Districts, districts};

@@ -15,7 +15,10 @@ use std::sync::OnceLock;
 
 use base::{Degrees, Geodetic, LocalFrame, Metres, Radians, math};
 
-use super::districts::{Bounds, District, Districts, Polygon, Ring, UNITS_PER_DEGREE};
+use super::districts::{
+    Bounds, District, Districts, Polygon, Ring, UNITS_PER_DEGREE, closed_degrees,
+};
+use super::outline::simplified;
 use crate::Region;
 
 /// Points in the sample: the share of a district is known to about 0.1 %.
@@ -73,18 +76,22 @@ impl Districts {
 }
 
 impl District {
-    /// The outer rings near `region` in degrees, latitude then longitude, closed, largest district
-    /// part first; rings of more than `vertices_max` vertices are left out.
-    pub fn rings_near(&self, region: &Region, vertices_max: usize) -> Vec<Vec<[f64; 2]>> {
+    /// The outer rings near `region` in degrees, latitude then longitude, closed, largest part first:
+    /// at most `rings_max`, each simplified to at most `points_max` points.
+    pub fn rings_near(
+        &self,
+        region: &Region,
+        rings_max: usize,
+        points_max: usize,
+    ) -> Vec<Vec<[f64; 2]>> {
         let Some(plane) = Plane::of(region) else { return Vec::new() };
         self.polygons
             .iter()
             .filter(|polygon| plane.window.shift(&polygon.bounds).is_some())
-            .filter(|polygon| polygon.rings[0].len() <= vertices_max)
-            .map(|polygon| {
-                let ring = super::districts::closed_degrees(&polygon.rings[0]);
-                ring.into_iter().map(|[lon, lat]| [lat, lon]).collect()
-            })
+            .take(rings_max)
+            .map(|polygon| simplified(&polygon.rings[0], points_max.saturating_sub(1)))
+            .filter(|ring| ring.len() < points_max)
+            .map(|ring| closed_degrees(&ring).into_iter().map(|[lon, lat]| [lat, lon]).collect())
             .collect()
     }
 }

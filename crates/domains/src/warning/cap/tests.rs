@@ -1,5 +1,5 @@
 use super::super::Act;
-use super::super::testkit::{World, exercise, region, tokyo};
+use super::super::testkit::{World, entry, exercise, node, region, tokyo};
 use super::*;
 
 fn said(what: &[Act]) -> World {
@@ -57,14 +57,15 @@ fn the_alert_says_what_was_released() {
         assert_eq!(area.polygons.len(), 1, "{}: the part near, not the far islands", area.code);
         assert_eq!(area.polygons[0].first(), area.polygons[0].last());
     }
+    let public = format!("{:?}", content.parameters);
+    assert!(!["KOR-1", "JPN-1", "Kim", "flash", "0707"].iter().any(|word| public.contains(word)));
+    assert_eq!(evidence_handle(&entry(node("KOR-1"), 40)), "a90a685ec4d32a508d0c4c7c8d96ba7c");
     assert_eq!(
         content.parameters,
         [
             ("watchfire-warning", "KOR-7.JPN.1".to_owned()),
-            ("watchfire-audience", "JPN+KOR+USA".to_owned()),
-            ("watchfire-officer", "Col. Kim".to_owned()),
-            ("watchfire-evidence", "KOR-1.flash.07070707070707070707070707070707.40".to_owned()),
-            ("watchfire-evidence", "JPN-1.flash.07070707070707070707070707070707.41".to_owned()),
+            ("watchfire-evidence", evidence_handle(&entry(node("KOR-1"), 40))),
+            ("watchfire-evidence", evidence_handle(&entry(node("JPN-1"), 41))),
         ]
     );
 }

@@ -258,7 +258,8 @@ fn the_90_percent_ring_is_closed_and_lies_where_it_should() {
 #[test]
 fn rings_near_a_region_are_closed_and_few() {
     let tokyo = districts().get("JP-13").unwrap();
-    let rings = tokyo.rings_near(&region(35.69, 139.60, 500.0, 500.0, 0.0), 2_000);
+    let near = region(35.69, 139.60, 500.0, 500.0, 0.0);
+    let rings = tokyo.rings_near(&near, 10, 100);
     assert_eq!(rings.len(), 1, "the main part without the islands");
     assert_eq!(rings[0].first(), rings[0].last());
     assert!(
@@ -266,5 +267,8 @@ fn rings_near_a_region_are_closed_and_few() {
             .iter()
             .all(|[lat, lon]| (35.0..36.5).contains(lat) && (138.0..141.0).contains(lon))
     );
-    assert!(tokyo.rings_near(&region(35.69, 139.60, 500.0, 500.0, 0.0), 10).is_empty());
+    let islands = districts().get("KR-46").unwrap();
+    let rings = islands.rings_near(&region(34.5, 126.3, 20_000.0, 20_000.0, 0.0), 10, 100);
+    assert_eq!(rings.len(), 10);
+    assert!(rings.iter().all(|ring| (4..=100).contains(&ring.len())));
 }
