@@ -36,6 +36,8 @@ describe('figures', () => {
     [format.length(3_724_900), '3,725 km'],
     [format.speed(232), '232 m/s'],
     [format.speed(3_930), '3.93 km/s'],
+    [format.signedSpeed(-229.6), '−230 m/s'],
+    [format.signedSpeed(3_100), '+3.10 km/s'],
     [format.signedMs(-7.9), '−8 ms'],
     [format.signedMs(1_240), '+1.2 s'],
     [format.millis(null), '—'],

@@ -91,6 +91,12 @@ export function speed(mps: number | null | undefined): string {
   return Math.abs(mps) < 1_000 ? `${Math.round(mps)} m/s` : `${(mps / 1_000).toFixed(2)} km/s`;
 }
 
+/** `+12 m/s`, `−3.10 km/s` */
+export function signedSpeed(mps: number | null | undefined): string {
+  if (!isFigure(mps)) return NONE;
+  return `${mps < 0 ? '−' : '+'}${speed(Math.abs(mps))}`;
+}
+
 /** `+3 ms`, `−1.2 s` */
 export function signedMs(ms: number | null | undefined): string {
   if (!isFigure(ms)) return NONE;

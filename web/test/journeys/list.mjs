@@ -276,12 +276,18 @@ async function crowd({ page, url, fixture }) {
         requestAnimationFrame(next);
       }),
   );
+  const painted = await page.evaluate(async () => {
+    performance.clearMeasures('watchfire:overlay');
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    return performance.getEntriesByName('watchfire:overlay').length / 4;
+  });
   const paints = await page.evaluate(() => performance.getEntriesByName('watchfire:overlay').slice(-50).map(({ duration }) => duration));
   const mean_ms = paints.reduce((sum, each) => sum + each, 0) / Math.max(1, paints.length);
-  assert.ok(frames > 2, `${frames} frames a second`);
+  // Frames depend on who else uses the machine; what the console itself costs does not.
+  assert.ok(mean_ms > 0 && mean_ms < 100, `an overlay paint takes ${mean_ms} ms`);
   await page.fill('input[type=search]', 'C4999');
   await page.waitForSelector('[data-track=C4999]');
-  return `${frames.toFixed(1)} frames/s, overlay ${mean_ms.toFixed(1)} ms a paint`;
+  return `${frames.toFixed(1)} frames/s, ${painted.toFixed(1)} updates/s, overlay ${mean_ms.toFixed(1)} ms a paint`;
 }
 
 async function signIn({ page, url }) {

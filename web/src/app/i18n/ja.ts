@@ -158,7 +158,7 @@ export const ja: Dictionary = {
   'card.sigma': '位置 σ',
   'card.motion': '運動',
   'card.course': '針路 {course}°',
-  'card.climb': '昇降 {climb} m/s',
+  'card.climb': '昇降 {climb}',
   'card.first_seen': '初探知',
   'card.updated': '更新',
   'card.ago': '{age} 前',

@@ -158,7 +158,7 @@ export const ko: Dictionary = {
   'card.sigma': '위치 σ',
   'card.motion': '운동',
   'card.course': '침로 {course}°',
-  'card.climb': '승강 {climb} m/s',
+  'card.climb': '승강 {climb}',
   'card.first_seen': '최초 탐지',
   'card.updated': '갱신',
   'card.ago': '{age} 전',

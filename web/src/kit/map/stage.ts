@@ -72,10 +72,10 @@ export class Stage {
   }
 
   /** Takes the first points there are as what to show until somebody moves the map. */
-  follow(points: readonly (readonly number[])[]): void {
-    if (this.#kept === null || this.#kept.length > 0 || points.length === 0) return;
-    this.#kept = points;
-    this.#fit(points);
+  follow(points: () => readonly (readonly number[])[]): void {
+    if (this.#kept === null || this.#kept.length > 0) return;
+    this.#kept = points();
+    this.#fit(this.#kept);
   }
 
   /** Shows all these points, or leaves the camera where there are none. */
