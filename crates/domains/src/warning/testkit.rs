@@ -1,5 +1,7 @@
 //! A small world for this domain's tests: signals in, wishes and officers' acts folded back.
 
+use std::sync::Arc;
+
 use base::{Degrees, Metres, NodeId, PartnerId, Seconds, TimeDelta, Timestamp};
 use log::{Audience, EntryId, Fact, Incarnation, Kind, LogId, Precedence, Realm};
 
@@ -14,7 +16,8 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) findings: Vec<Finding>,
     pub(super) audience: Audience,
-    entries: u64,
+    /// Everything folded, in order.
+    pub(super) facts: Vec<Arc<Fact>>,
 }
 
 /// A region by place and semi-axes in kilometres.
@@ -53,7 +56,7 @@ impl World {
             now: START.parse().unwrap(),
             findings: Vec::new(),
             audience: "JPN+KOR+USA".parse().unwrap(),
-            entries: 0,
+            facts: Vec::new(),
         }
     }
 
@@ -131,8 +134,7 @@ impl World {
 
     /// Folds an entry by `origin`; its place in the origin's log.
     pub(super) fn append(&mut self, origin: &str, kind: &'static str, content: Vec<u8>) -> EntryId {
-        let id = entry(node(origin), self.entries);
-        self.entries += 1;
+        let id = entry(node(origin), self.facts.len() as u64);
         self.now += TimeDelta::from_millis(1);
         let event = Capability::decode(kind, 1, &content).unwrap();
         let fact = Fact {
@@ -152,6 +154,7 @@ impl World {
         let statement = Statement { fact: &fact, event: &event, at: self.now };
         Capability::fold(&mut self.state, &statement, &mut signals);
         self.findings.extend(signals.take_findings());
+        self.facts.push(Arc::new(fact));
         id
     }
 

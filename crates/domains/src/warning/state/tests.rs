@@ -2,7 +2,7 @@ use super::super::events::{DRAFT_KIND, DraftReport, RELEASE_KIND, ReleaseReport,
 use super::super::testkit::{World, entry, node, region, tokyo};
 use super::super::{Act, Capability, Officer};
 use super::*;
-use crate::{Domain, canonical_bytes, encode_content};
+use crate::{Domain, View, ViewName, canonical_bytes, encode_content};
 
 fn released() -> World {
     let mut world = World::new();
@@ -188,6 +188,35 @@ fn the_same_statements_give_the_same_bytes() {
     };
     assert_eq!(run(), run());
     assert_ne!(run(), canonical_bytes(&released().state));
+}
+
+#[test]
+fn any_order_of_arrival_gives_the_same_digest() {
+    let mut world = released();
+    world.wait(40);
+    world.forecast("KOR-7", region(35.69, 139.3, 1.0, 1.0), 640, 5.0);
+    world.obey("JPN-1");
+    let stranger = world.officer("USA-1", "KOR-7.JPN.1", Act::Cancel(None)).unwrap();
+    world.officer("JPN-2", "KOR-7.JPN.1", Act::Update(None)).unwrap();
+    let digest = |order: &[usize]| {
+        let mut view = View::new(ViewName::Audience(world.audience));
+        for place in order {
+            view.insert(&world.facts[*place], world.now);
+            view.head(world.now);
+        }
+        let head = view.head(world.now).clone();
+        let state = head.warning.state().unwrap();
+        let (stage, said) = {
+            let warning = state.get(&"KOR-7.JPN.1".parse().unwrap()).unwrap();
+            (warning.stage(), warning.messages().len())
+        };
+        assert_eq!((stage, said), (Stage::Updated, 2), "{stranger} changed nothing");
+        view.digest_of(&head)
+    };
+    let expect = digest(&[0, 1, 2, 3, 4]);
+    for order in [[4, 3, 2, 1, 0], [2, 0, 4, 1, 3], [3, 4, 0, 2, 1], [1, 0, 3, 2, 4]] {
+        assert_eq!(digest(&order), expect, "{order:?}");
+    }
 }
 
 #[test]
