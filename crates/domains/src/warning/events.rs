@@ -265,7 +265,7 @@ pub struct Subject {
     pub forecast: Forecast,
     /// The owner's districts it touches, in code order; never empty.
     pub districts: Vec<DistrictShare>,
-    /// The entries it rests on, newest last, at most [`EVIDENCE_MAX`].
+    /// The entries it rests on, newest last, at most 16.
     pub evidence: Vec<EntryId>,
 }
 
