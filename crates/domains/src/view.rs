@@ -263,6 +263,12 @@ impl View {
         pictures
     }
 
+    /// When the last fact below `cut` counts; the epoch if there is none.
+    pub fn last_at(&self, cut: &Cut) -> Timestamp {
+        let below = |order: &&Order| cut.get(&order.log).is_some_and(|size| order.index < *size);
+        self.facts.keys().rev().find(below).map_or(Timestamp::default(), |order| order.at)
+    }
+
     /// The digest of the view over the entries below `cut`.
     pub fn digest_at(&self, cut: &Cut) -> [u8; 32] {
         self.digest_of(&self.pictures_at(cut))

@@ -1,2 +1,38 @@
-//! The one binary.
-fn main() {}
+//! The one binary: a node, and the commands around it.
+//!
+//! Start here: [`cli`] is the one definition of commands from which help and completions come;
+//! [`node::run`] starts a node; [`core::Core`] is its loop.
+//!
+//! **Architecture Invariant:** only this crate knows sockets, files, SQL, TLS, HTTP and the clock.
+//! **Architecture Invariant:** nothing leaves a node before its store has it.
+
+mod cap;
+mod cli;
+mod client;
+mod clock;
+mod config;
+mod console;
+mod core;
+mod demo;
+mod entropy;
+mod error;
+mod federation;
+mod http;
+mod ingest;
+mod line;
+mod node;
+mod officer;
+mod play;
+mod store;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", error::Report(&error));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Looking at nodes: `append`, `picture`, `status`, `replay`, `fsck`, `domains`.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use domains::{View, ViewName};
+use serde_json::{Value, json};
+use sync::Output;
+
+use super::{AppendArguments, ConfigArgument, PictureArguments, StatusArguments, print};
+use crate::client::Client;
+use crate::config::Config;
+use crate::core::answers::{Appended, Proposal};
+use crate::entropy::SystemEntropy;
+use crate::error::Error;
+use crate::node::Being;
+use crate::officer;
+use crate::store::{Access, HighWaterFile, SqliteStore, seal};
+
+pub(super) fn append(arguments: &AppendArguments) -> Result<(), Error> {
+    let mut text = arguments.content.clone();
+    if text == "-" {
+        text.clear();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| {
+            Error::input(format!("could not read standard input: {error}"), "give the content as text")
+        })?;
+    }
+    let content = serde_json::from_str(&text).map_err(|error| {
+        Error::input(format!("expected the content as JSON: {error}"), "see `watchfire openapi` for the kind's schema")
+    })?;
+    let proposal = Proposal {
+        kind: arguments.kind.clone(),
+        content,
+        audience: arguments.audience.clone(),
+        precedence: arguments.precedence.clone(),
+        level: arguments.level.clone(),
+        timeout_ms: None,
+    };
+    let client = Client::of(&Config::read(&arguments.node.config)?)?;
+    let appended: Appended = client.post("/api/v1/entries", &proposal)?;
+    let holders: Vec<String> = appended.holders.iter().map(ToString::to_string).collect();
+    print(&format!("{} {} held by {}\n", appended.entry, appended.state, holders.join(" ")));
+    Ok(())
+}
+
+pub(super) fn picture(arguments: &PictureArguments) -> Result<(), Error> {
+    let client = Client::of(&Config::read(&arguments.node.config)?)?;
+    let view = arguments.view.replace('+', "%2B");
+    let items: Value = client.get(&format!("/api/v1/picture/{}?view={view}", arguments.domain))?;
+    print(&format!("{items:#}\n"));
+    Ok(())
+}
+
+pub(super) fn status(arguments: &StatusArguments) -> Result<(), Error> {
+    let client = Client::of(&Config::read(&arguments.node.config)?)?;
+    let status: Value = client.get("/api/v1/status")?;
+    if arguments.json {
+        print(&format!("{status}\n"));
+        return Ok(());
+    }
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let node = &status["node"];
+    let mut page = format!(
+        "{}  {}  charter edition {}  {}  {}\n",
+        word(&node["id"]), word(&node["realm"]), node["edition"], word(&node["state"]), word(&status["now"])
+    );
+    for line in status["lines"].as_array().into_iter().flatten() {
+        page += &format!(
+            "line {}  {}  lag {} ms  clock {} ms  {}\n",
+            word(&line["id"]), word(&line["state"]), line["lag_ms"], line["clock_offset_ms"], word(&line["note"])
+        );
+        for lane in line["lanes"].as_array().into_iter().flatten() {
+            page += &format!(
+                "  {:9}  sent {}  held there {}  received {}\n",
+                word(&lane["lane"]), lane["sent"], lane["held"], lane["received"]
+            );
+        }
+    }
+    page += &format!("receipts complete: {}   console {}\n", status["receipts_complete"], client.url());
+    print(&page);
+    Ok(())
+}
+
+#[derive(clap::Args)]
+pub(super) struct ReplayArguments {
+    #[command(flatten)]
+    node: ConfigArgument,
+    /// The view: own, or an audience such as JPN+KOR+USA
+    #[arg(long, default_value = "own")]
+    view: String,
+    /// As one JSON object, items included
+    #[arg(long)]
+    json: bool,
+}
+
+impl ReplayArguments {
+    pub(super) fn run(&self) -> Result<(), Error> {
+        let being = Being::read(&self.node.config)?;
+        let name: ViewName = self.view.parse().map_err(|error: log::Error| {
+            Error::input(error.to_string(), "name `own` or one of the charter's audiences")
+        })?;
+        let database = being.config.database();
+        let store = SqliteStore::open(&database, Access::Read)?;
+        let (marks, _) = HighWaterFile::inspect(&being.config.high_water())?;
+        let mut high_water = log::HighWater::new(being.charter.realm().clone(), being.config.node);
+        marks.iter().flatten().for_each(|mark| high_water.raise(mark));
+        let now = being.clock.now();
+        let setup = sync::Setup {
+            config: sync::Config::default(),
+            charter: std::sync::Arc::clone(&being.charter),
+            secrets: being.secrets.clone(),
+        };
+        let (node, outputs) = sync::Node::restore(setup, &store, Some(&high_water), now, &mut SystemEntropy)
+        .map_err(|error| Error::Store {
+            path: database,
+            message: error.to_string(),
+            hint: "run `watchfire fsck`".to_owned(),
+        })?;
+        let mut view = View::new(name);
+        for output in &outputs {
+            if let Output::Fact { fact, .. } = output
+                && officer::check(fact, &being.charter).is_ok()
+            {
+                view.insert(fact, now);
+            }
+        }
+        let cut = node.cut();
+        let pictures = view.pictures_at(&cut);
+        let digest = seal::hex(&view.digest_of(&pictures));
+        let items = pictures.items(view.last_at(&cut));
+        if self.json {
+            let cut: BTreeMap<String, u64> =
+                cut.iter().map(|(log, size)| (log.to_string(), *size)).collect();
+            let answer = json!({
+                "view": self.view, "facts": view.len(), "digest": digest, "cut": cut,
+                "items": items.collections(),
+            });
+            print(&format!("{answer}\n"));
+        } else {
+            print(&format!("view {}  facts {}  digest {digest}\n", self.view, view.len()));
+            for (collection, items) in items.collections() {
+                print(&format!("  {collection}  {}\n", items.len()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct FsckArguments {
+    #[command(flatten)]
+    node: ConfigArgument,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl FsckArguments {
+    pub(super) fn run(&self) -> Result<(), Error> {
+        let being = Being::read(&self.node.config)?;
+        let database = being.config.database();
+        let mut faults = Vec::new();
+        let sealed = match seal::check(&database)? {
+            seal::Checked::Absent => false,
+            seal::Checked::Present(found) => {
+                faults.extend(found);
+                true
+            }
+        };
+        let (marks, damaged) = HighWaterFile::inspect(&being.config.high_water())?;
+        faults.extend(damaged);
+        let (mut entries, mut checkpoints, mut receipts) = (0, 0, 0);
+        match SqliteStore::open(&database, Access::Read) {
+            Err(error) => faults.push(error.to_string()),
+            Ok(store) => {
+                faults.extend(store.integrity());
+                let mut high_water = log::HighWater::new(being.charter.realm().clone(), being.config.node);
+                marks.iter().flatten().for_each(|mark| high_water.raise(mark));
+                let scope = log::FsckScope {
+                    charter: &being.charter,
+                    node: being.config.node,
+                    storage: Some(&being.secrets.storage),
+                    high_water: marks.is_some().then_some(&high_water),
+                };
+                let report = log::fsck(&store, &scope);
+                (entries, checkpoints, receipts) =
+                    (report.entries, report.checkpoints, report.receipts);
+                faults.extend(report.faults.iter().map(|fault| format!("{}: {}", fault.place, fault.problem)));
+            }
+        }
+        if self.json {
+            let answer = json!({
+                "entries": entries, "checkpoints": checkpoints, "receipts": receipts,
+                "faults": faults, "sealed": sealed,
+            });
+            print(&format!("{answer}\n"));
+        } else {
+            let seal = if sealed { "every byte compared with the seal" } else { "not sealed: the node did not stop cleanly, or runs; rows were verified" };
+            print(&format!("{entries} entries, {checkpoints} checkpoints, {receipts} receipts; {seal}\n"));
+            for fault in &faults {
+                print(&format!("fault: {fault}\n"));
+            }
+        }
+        if faults.is_empty() || self.json {
+            Ok(())
+        } else {
+            Err(Error::Store {
+                path: database,
+                message: format!("{} faults", faults.len()),
+                hint: "restore the store from a backup or let partners send the log again".to_owned(),
+            })
+        }
+    }
+}
+
+/// The registered domains, for people or as the documentation's index.
+pub(super) fn domains(markdown: bool) -> String {
+    let mut page = String::new();
+    if markdown {
+        page += "# Domains\n\nMade by `watchfire domains --markdown` from the registry; do not edit.\n";
+    }
+    for domain in domains::domains() {
+        let own = |name: &str| name.split('.').next() == Some(domain.name);
+        if markdown {
+            page += &format!("\n## {}\n\n{}, fold edition {}.\n\n", domain.name, domain.title, domain.fold_edition);
+            page += "| kind | edition | precedence | what it says |\n| --- | --- | --- | --- |\n";
+        } else {
+            page += &format!("{}  {}, fold edition {}\n", domain.name, domain.title, domain.fold_edition);
+        }
+        for kind in domains::kinds().iter().filter(|kind| own(kind.name)) {
+            page += &if markdown {
+                format!("| `{}` | {} | {} | {} |\n", kind.name, kind.edition, kind.precedence, kind.summary)
+            } else {
+                format!("  {} edition {}, {}: {}\n", kind.name, kind.edition, kind.precedence, kind.summary)
+            };
+        }
+        if markdown {
+            page += "\n| collection | what it shows |\n| --- | --- |\n";
+        }
+        for collection in domains::collections().iter().filter(|collection| own(collection.name)) {
+            page += &if markdown {
+                format!("| `{}` | {} |\n", collection.name, collection.title)
+            } else {
+                format!("  {}: {}\n", collection.name, collection.title)
+            };
+        }
+    }
+    page
+}

@@ -1,0 +1,167 @@
+//! The command line: one typed definition from which parsing, help and completions come.
+
+mod charter;
+mod ingest;
+mod inspect;
+mod node;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::error::Error;
+
+/// Early warning and consultation between partners who trust each other's facts, not each other's
+/// servers.
+#[derive(Parser)]
+#[command(name = "watchfire", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run three nodes on this machine and play a published flight to them
+    Demo(node::DemoArguments),
+    /// Run a node
+    Node(node::NodeArguments),
+    /// Print a new one-time log-in link of a running node
+    Login(ConfigArgument),
+    /// Make and check charters and keys
+    #[command(subcommand)]
+    Charter(charter::CharterCommand),
+    /// Read sensor data and send it to a node
+    #[command(subcommand)]
+    Ingest(ingest::IngestCommand),
+    /// Play or describe a scenario file
+    #[command(subcommand)]
+    Scenario(ingest::ScenarioCommand),
+    /// Append a statement of a registered kind to a running node
+    Append(AppendArguments),
+    /// Show one domain's picture at a running node
+    Picture(PictureArguments),
+    /// Show how a running node stands
+    Status(StatusArguments),
+    /// Fold a stopped node's log again and print the digest
+    Replay(inspect::ReplayArguments),
+    /// Verify every byte of a stopped node's store
+    Fsck(inspect::FsckArguments),
+    /// List the domains and their kinds of statement
+    Domains {
+        /// As the documentation's index
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Print the `OpenAPI` document of the node's API
+    Openapi,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which node.
+#[derive(clap::Args)]
+struct ConfigArgument {
+    /// The node's configuration file
+    #[arg(long, value_name = "FILE", default_value = "node.toml")]
+    config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct StatusArguments {
+    #[command(flatten)]
+    node: ConfigArgument,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct AppendArguments {
+    #[command(flatten)]
+    node: ConfigArgument,
+    /// The kind of statement
+    #[arg(value_parser = PossibleValuesParser::new(domains::kinds().into_iter().map(|kind| kind.name)))]
+    kind: String,
+    /// Its content as JSON of the kind's schema, or `-` for standard input
+    content: String,
+    /// Who may read it, such as KOR+USA; all partners if absent
+    #[arg(long)]
+    audience: Option<String>,
+    /// FLASH, IMMEDIATE, PRIORITY or ROUTINE; the kind's own if absent
+    #[arg(long)]
+    precedence: Option<String>,
+    /// `local`, `partners(K)` or `all`: when to call it appended
+    #[arg(long)]
+    level: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct PictureArguments {
+    #[command(flatten)]
+    node: ConfigArgument,
+    /// The domain
+    #[arg(value_parser = PossibleValuesParser::new(domains::domains().into_iter().map(|domain| domain.name)))]
+    domain: String,
+    /// The view: own, or an audience such as JPN+KOR+USA
+    #[arg(long, default_value = "own")]
+    view: String,
+}
+
+/// Does what the command line says.
+pub(crate) fn run() -> Result<(), Error> {
+    match Cli::parse().command {
+        Command::Demo(arguments) => arguments.run(),
+        Command::Node(arguments) => arguments.run(),
+        Command::Login(arguments) => node::login(&arguments),
+        Command::Charter(command) => command.run(),
+        Command::Ingest(command) => command.run(),
+        Command::Scenario(command) => command.run(),
+        Command::Append(arguments) => inspect::append(&arguments),
+        Command::Picture(arguments) => inspect::picture(&arguments),
+        Command::Status(arguments) => inspect::status(&arguments),
+        Command::Replay(arguments) => arguments.run(),
+        Command::Fsck(arguments) => arguments.run(),
+        Command::Domains { markdown } => {
+            print(&inspect::domains(markdown));
+            Ok(())
+        }
+        Command::Openapi => {
+            let document = crate::http::openapi::document();
+            print(&format!("{document:#}\n"));
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "watchfire", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Prints to standard output; a reader that went away is no error.
+fn print(text: &str) {
+    std::io::stdout().write_all(text.as_bytes()).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound_and_lists_every_domain() {
+        Cli::command().debug_assert();
+        let help = Cli::command()
+            .find_subcommand_mut("picture")
+            .expect("there is such a command")
+            .render_long_help()
+            .to_string();
+        for domain in domains::domains() {
+            assert!(help.contains(domain.name), "{help}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A node's configuration: one typed definition, unknown keys refused.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use base::{Geodetic, NodeId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The node's TOML file. Relative paths are relative to the file's folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Which node of the charter this is.
+    pub(crate) node: NodeId,
+    /// The charter file.
+    pub(crate) charter: PathBuf,
+    /// The node's secret keys.
+    pub(crate) keys: PathBuf,
+    /// The node's TLS key (PKCS #8, Ed25519).
+    pub(crate) tls_key: PathBuf,
+    /// The key file of the officer in whose name this node's console acts, if any.
+    #[serde(default)]
+    pub(crate) officer: Option<PathBuf>,
+    /// In an exercise: the wall time at which its clock read the charter's epoch.
+    #[serde(default)]
+    pub(crate) exercise_started: Option<Timestamp>,
+    /// The folder for the database, the high-water file and effects such as CAP files.
+    pub(crate) data: PathBuf,
+    /// The console and API.
+    pub(crate) http: Http,
+    /// The lines to other nodes.
+    pub(crate) lines: Lines,
+    /// Intervals and thresholds.
+    #[serde(default)]
+    pub(crate) tuning: Tuning,
+    /// Radar sites for recordings that do not carry them, by `SAC/SIC`.
+    #[serde(default)]
+    pub(crate) radars: Vec<RadarSite>,
+}
+
+/// Where the console and API are served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Http {
+    /// A loopback address: put a TLS-terminating proxy before it to serve others.
+    pub(crate) listen: SocketAddr,
+}
+
+/// Where partners' nodes reach this one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lines {
+    /// The address of the TLS listener.
+    pub(crate) listen: SocketAddr,
+}
+
+/// Intervals in milliseconds of wall time.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tuning {
+    /// Between two pulses.
+    pub(crate) pulse_ms: u32,
+    /// Between two updates of the console.
+    pub(crate) display_ms: u32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { pulse_ms: 5_000, display_ms: 200 }
+    }
+}
+
+/// Where a radar stands that a recording names only by its codes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RadarSite {
+    /// System area code.
+    pub(crate) sac: u8,
+    /// System identification code.
+    pub(crate) sic: u8,
+    /// Its place.
+    pub(crate) site: Geodetic,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
+        let refuse = |message: String| Error::Config { path: path.to_owned(), message };
+        let mut config: Self = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        if !config.http.listen.ip().is_loopback() {
+            return Err(refuse(format!(
+                "expected `http.listen` on a loopback address, got `{}`; put a TLS-terminating proxy before it",
+                config.http.listen
+            )));
+        }
+        let Tuning { pulse_ms, display_ms } = config.tuning;
+        if pulse_ms < 50 || display_ms < 20 {
+            return Err(refuse(format!(
+                "expected `tuning.pulse_ms` >= 50 and `tuning.display_ms` >= 20, got {pulse_ms}, {display_ms}"
+            )));
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let officer = config.officer.iter_mut();
+        for file in [&mut config.charter, &mut config.keys, &mut config.tls_key, &mut config.data].into_iter().chain(officer) {
+            if file.is_relative() {
+                *file = folder.join(&*file);
+            }
+        }
+        Ok(config)
+    }
+
+    /// The database of the node's realm.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data.join("watchfire.sqlite")
+    }
+
+    /// The high-water file, outside the database and its backups.
+    pub(crate) fn high_water(&self) -> PathBuf {
+        self.data.join("high-water")
+    }
+
+    /// The token local commands authenticate with; readable by the node's user only.
+    pub(crate) fn control_token(&self) -> PathBuf {
+        self.data.join("control-token")
+    }
+
+    /// The address local commands reach the node at.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.http.listen)
+    }
+}

@@ -1,0 +1,329 @@
+//! Answers to questions.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use base::{NodeId, TimeDelta};
+use domains::{Cut, ViewName, encode_content};
+use log::{Audience, EntryId, Fact, Kind, LogId, Precedence};
+use sync::Level;
+use tokio::sync::oneshot;
+
+use super::answers::{Digest, EntryAnswer, Proposal, Status};
+use super::items::{ClockItem, LaneItem, LineItem, NodeItem, NodeState};
+use super::{Core, Metrics, Question, ScanGroup, Waiter};
+use crate::console::Collections;
+use crate::http::{self, Problem};
+use crate::store::seal::hex;
+
+/// How long an append waits for its level unless it says so.
+const TIMEOUT_MS: u32 = 10_000;
+
+impl Core {
+    pub(super) fn answer(&mut self, question: Question) {
+        // A handler that went away no longer cares.
+        match question {
+            Question::Now(reply) => drop(reply.send(self.clock.now())),
+            Question::Partner(reply) => drop(reply.send(self.me.partner())),
+            Question::Status(reply) => drop(reply.send(self.status())),
+            Question::Views(reply) => drop(reply.send(self.views.names())),
+            Question::Metrics(reply) => drop(reply.send(self.metrics())),
+            Question::Picture { view, domain, reply } => {
+                drop(reply.send(self.picture(&view, &domain)));
+            }
+            Question::Digest { view, cut, reply } => drop(reply.send(self.digest(&view, cut))),
+            Question::Entries { log, from, limit, reply } => {
+                drop(reply.send(self.entries(&log, from, limit)));
+            }
+            Question::Entry { id, reply } => drop(reply.send(self.entry(id))),
+            Question::Cap { warning, reply } => drop(reply.send(self.cap(&warning))),
+            Question::Append { proposal, reply } => self.append_proposal(proposal, reply),
+            Question::Scans { scans, audience, reply } => self.append_scans(&scans, audience, reply),
+            Question::Act { warning, act, note, reply } => self.act(&warning, act, note, reply),
+            Question::Subscribe { view, seen, reply } => {
+                drop(reply.send(self.views.subscribe(&view, seen, self.clock.now())));
+            }
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let logs = self.node.cut().into_iter().map(|(log, size)| (log.to_string(), size)).collect();
+        let count = |of: fn(&domains::View) -> u64| {
+            self.views.iter().map(|view| (view.name().to_string(), of(view))).collect()
+        };
+        Status {
+            node: self.node_item(&ViewName::Own),
+            now: self.clock.now(),
+            lines: self.line_items(),
+            logs,
+            receipts_complete: self.node.receipts_complete(),
+            facts: count(|view| view.len() as u64),
+            refolded: count(domains::View::refolded),
+            console: http::console_present(),
+        }
+    }
+
+    fn metrics(&self) -> Metrics {
+        Metrics {
+            status: self.status(),
+            appended: self.appended,
+            refused: self.refused,
+            findings: self.findings_total,
+            fold_micros: self.fold_micros.clone(),
+            waiting: self.lines.waiting(),
+        }
+    }
+
+    pub(super) fn node_item(&self, view: &ViewName) -> NodeItem {
+        let realm = self.charter.realm();
+        let exercise = match realm {
+            log::Realm::Operational => None,
+            log::Realm::Exercise(name) => Some(name.as_str().to_owned()),
+        };
+        let notes: Vec<String> = self.store_fault.iter().cloned().collect();
+        NodeItem {
+            id: self.me,
+            partner: self.me.partner(),
+            realm: realm.to_string(),
+            view: view.to_string(),
+            views: self.views.names(),
+            started: self.started,
+            clock: ClockItem { epoch: self.clock.epoch(), rate: self.clock.rate() },
+            exercise,
+            edition: self.charter.edition(),
+            state: if notes.is_empty() { NodeState::Ok } else { NodeState::Degraded },
+            notes,
+        }
+    }
+
+    pub(super) fn line_items(&self) -> Vec<LineItem> {
+        self.lines.items(|peer| self.lanes(peer))
+    }
+
+    fn lanes(&self, peer: NodeId) -> Vec<LaneItem> {
+        let lines = self.node.lines();
+        let line = lines.into_iter().find(|line| line.peer == peer);
+        line.into_iter()
+            .flat_map(|line| line.lanes)
+            .map(|lane| LaneItem {
+                lane: lane.lane.as_str().to_lowercase(),
+                sent: lane.ours_size,
+                // Outside the audience a partner holds only proofs, so its witness counts.
+                held: lane.held_by_peer.max(lane.witnessed_by_peer),
+                received: lane.durable,
+                cross_checked_by: lane.cross_checked_by.into_keys().collect(),
+            })
+            .collect()
+    }
+
+    fn picture(&mut self, view: &ViewName, domain: &str) -> Result<Collections, Problem> {
+        let now = self.clock.now();
+        let items = self.views.view(view)?.items(now).into_collections();
+        Ok(items
+            .into_iter()
+            .filter(|(name, _)| name.split('.').next() == Some(domain))
+            .map(|(name, items)| (name.to_owned(), items))
+            .collect())
+    }
+
+    fn digest(&mut self, view: &ViewName, cut: Option<Cut>) -> Result<Digest, Problem> {
+        let held: Cut = self.node.cut();
+        let cut = cut.unwrap_or_else(|| held.clone());
+        for (log, size) in &cut {
+            let have = held.get(log).copied().unwrap_or(0);
+            if have < *size {
+                return Err(Problem::conflict(format!(
+                    "not comparable: expected {size} entries of `{log}` without gaps, got {have}"
+                ))
+                .hint("wait until the lines have caught up"));
+            }
+        }
+        let (digest, items) = self.views.digest(view, &cut)?;
+        Ok(Digest {
+            view: view.to_string(),
+            cut: cut.iter().map(|(log, size)| (log.to_string(), *size)).collect(),
+            fold_edition: domains::domains()
+                .iter()
+                .map(|domain| (domain.name.to_owned(), domain.fold_edition))
+                .collect(),
+            digest: hex(&digest),
+            items,
+        })
+    }
+
+    fn entries(&self, log: &LogId, from: u64, limit: u64) -> Vec<EntryAnswer> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let Some(facts) = self.facts.get(log) else { return Vec::new() };
+        facts.range(from..).take(limit).map(|(_, fact)| self.entry_answer(fact)).collect()
+    }
+
+    fn entry(&self, id: EntryId) -> Option<EntryAnswer> {
+        self.facts.get(&id.log)?.get(&id.index).map(|fact| self.entry_answer(fact))
+    }
+
+    fn entry_answer(&self, fact: &Fact) -> EntryAnswer {
+        let kind = domains::kinds().into_iter().find(|kind| kind.name == fact.kind.as_str());
+        EntryAnswer {
+            id: fact.id.to_string(),
+            origin: fact.origin,
+            partner: fact.origin.partner(),
+            logged: fact.logged,
+            audience: fact.audience.to_string(),
+            precedence: fact.precedence.as_str().to_owned(),
+            kind: fact.kind.to_string(),
+            edition: fact.edition,
+            content: kind.and_then(|kind| (kind.to_json)(&fact.content).ok()),
+            holders: self.node.holders(&fact.id),
+        }
+    }
+
+    fn append_proposal(
+        &mut self,
+        proposal: Proposal,
+        reply: oneshot::Sender<Result<super::Appended, Problem>>,
+    ) {
+        match self.read_proposal(&proposal) {
+            Ok(append) => self.append(append, Waiter::Proposal(reply)),
+            Err(problem) => {
+                self.refused += 1;
+                drop(reply.send(Err(problem)));
+            }
+        }
+    }
+
+    fn read_proposal(&self, proposal: &Proposal) -> Result<Draft, Problem> {
+        let known = domains::kinds();
+        let kind = known.iter().find(|kind| kind.name == proposal.kind).ok_or_else(|| {
+            let names: Vec<&str> = known.iter().map(|kind| kind.name).collect();
+            Problem::refused(format!("expected a kind out of `{}`, got `{}`", names.join("`, `"), proposal.kind))
+                .hint("`x-watchfire-kinds` in `/openapi.json` describes each")
+        })?;
+        let officers_act = [
+            domains::warning::RELEASE_KIND,
+            domains::warning::UPDATE_KIND,
+            domains::warning::CANCEL_KIND,
+        ];
+        if officers_act.contains(&kind.name) {
+            return Err(Problem::forbidden("an officer's act is not appended by hand")
+                .hint("use the warning's own `release`, `update` or `cancel`"));
+        }
+        let content = (kind.from_json)(&proposal.content)
+            .map_err(|error| Problem::refused(error.to_string()).hint("see the kind's schema in `/openapi.json`"))?;
+        let audience = match &proposal.audience {
+            None => self.charter.everyone(),
+            Some(text) => text.parse().map_err(|error: log::Error| Problem::refused(error.to_string()))?,
+        };
+        let precedence = match &proposal.precedence {
+            None => kind.precedence,
+            Some(text) => text.parse().map_err(|error: log::Error| Problem::refused(error.to_string()))?,
+        };
+        let timeout_ms = i64::from(proposal.timeout_ms.unwrap_or(TIMEOUT_MS));
+        Ok(Draft {
+            kind: Kind::from_static(kind.name),
+            edition: kind.edition,
+            audience,
+            precedence,
+            content,
+            level: level_of(proposal.level.as_deref())?,
+            timeout: self.clock.stretch(TimeDelta::from_millis(timeout_ms)),
+        })
+    }
+
+    fn append_scans(
+        &mut self,
+        scans: &[domains::track::events::ScanReport],
+        audience: Option<Audience>,
+        reply: oneshot::Sender<Result<Vec<String>, Problem>>,
+    ) {
+        // All or nothing: every scan is checked before the first is appended.
+        let mut contents = Vec::with_capacity(scans.len());
+        for scan in scans {
+            if let Err(fault) = domains::track::events::Scan::new(scan.clone()) {
+                self.refused += 1;
+                drop(reply.send(Err(Problem::refused(fault.to_string())
+                    .hint("mend the sensor's figures; nothing of this request was appended"))));
+                return;
+            }
+            contents.push(encode_content(scan));
+        }
+        if contents.is_empty() {
+            drop(reply.send(Ok(Vec::new())));
+            return;
+        }
+        let group = Arc::new(Mutex::new(ScanGroup {
+            waiting: contents.len(),
+            entries: Vec::with_capacity(contents.len()),
+            refused: None,
+            reply: Some(reply),
+        }));
+        let audience = audience.unwrap_or_else(|| self.charter.everyone());
+        for content in contents {
+            let draft = Draft {
+                kind: Kind::from_static(domains::track::events::SCAN_KIND),
+                edition: domains::track::events::EDITION,
+                audience,
+                precedence: Precedence::Immediate,
+                content,
+                level: Level::Local,
+                timeout: self.clock.stretch(TimeDelta::from_millis(i64::from(TIMEOUT_MS))),
+            };
+            self.append(draft, Waiter::Scan(Arc::clone(&group)));
+        }
+    }
+
+    /// The shell's own items for a view.
+    pub(super) fn shell_items(&self, view: &ViewName) -> Collections {
+        let value = |item: &dyn erased::Item| item.to_value();
+        let node = self.node_item(view);
+        let mut collections = Collections::new();
+        collections
+            .insert("node".to_owned(), BTreeMap::from([(node.id.to_string(), value(&node))]));
+        let lines = self.line_items();
+        collections.insert(
+            "lines".to_owned(),
+            lines.iter().map(|line| (line.id.to_string(), value(line))).collect(),
+        );
+        collections.insert(
+            "findings".to_owned(),
+            self.findings.iter().map(|finding| (finding.id.clone(), value(finding))).collect(),
+        );
+        collections
+    }
+}
+
+mod erased {
+    pub(super) trait Item {
+        fn to_value(&self) -> serde_json::Value;
+    }
+
+    impl<T: serde::Serialize> Item for T {
+        fn to_value(&self) -> serde_json::Value {
+            serde_json::to_value(self).expect("items are plain structs with text keys")
+        }
+    }
+}
+
+/// A statement about to be appended.
+pub(super) struct Draft {
+    pub(super) kind: Kind,
+    pub(super) edition: u16,
+    pub(super) audience: Audience,
+    pub(super) precedence: Precedence,
+    pub(super) content: Vec<u8>,
+    pub(super) level: Level,
+    pub(super) timeout: TimeDelta,
+}
+
+fn level_of(text: Option<&str>) -> Result<Level, Problem> {
+    match text {
+        None | Some("local") => Ok(Level::Local),
+        Some("all") => Ok(Level::All),
+        Some(other) => other
+            .strip_prefix("partners(")
+            .and_then(|rest| rest.strip_suffix(')')?.parse().ok())
+            .map(Level::Partners)
+            .ok_or_else(|| {
+                Problem::refused(format!("expected `local`, `partners(K)` or `all`, got `{other}`"))
+            }),
+    }
+}

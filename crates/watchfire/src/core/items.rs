@@ -1,0 +1,135 @@
+//! What the shell itself shows on the console: the node, its lines, what went wrong.
+
+use base::{NodeId, PartnerId, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// This node.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "NodeInfo")]
+pub(crate) struct NodeItem {
+    /// The node, such as `KOR-1`.
+    pub(crate) id: NodeId,
+    /// Whose it is.
+    pub(crate) partner: PartnerId,
+    /// `operational` or `exercise/NAME`.
+    pub(crate) realm: String,
+    /// The view these items show.
+    pub(crate) view: String,
+    /// Every view this node folds.
+    pub(crate) views: Vec<String>,
+    /// When this run of the node began, picture time.
+    pub(crate) started: Timestamp,
+    /// How picture time runs.
+    pub(crate) clock: ClockItem,
+    /// The exercise's name, or null in operations.
+    pub(crate) exercise: Option<String>,
+    /// The charter's edition.
+    pub(crate) edition: u32,
+    /// Whether everything works.
+    pub(crate) state: NodeState,
+    /// What does not.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How picture time runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "PictureClock")]
+pub(crate) struct ClockItem {
+    /// When picture time began.
+    pub(crate) epoch: Timestamp,
+    /// Picture seconds per wall second; 1 outside exercises.
+    pub(crate) rate: f64,
+}
+
+/// Whether everything works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NodeState {
+    /// It does.
+    Ok,
+    /// See the notes.
+    Degraded,
+}
+
+/// The line to one other node.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Line")]
+pub(crate) struct LineItem {
+    /// The node at the other end.
+    pub(crate) id: NodeId,
+    /// Whose it is.
+    pub(crate) partner: PartnerId,
+    /// By the time since anything was heard.
+    pub(crate) state: LineState,
+    /// When it came into that state, picture time.
+    pub(crate) since: Timestamp,
+    /// When anything was last heard, picture time.
+    pub(crate) last_heard: Option<Timestamp>,
+    /// Half of the shortest recent round trip, wall milliseconds.
+    pub(crate) lag_ms: Option<f64>,
+    /// The other node's clock minus this one's, wall milliseconds.
+    pub(crate) clock_offset_ms: Option<f64>,
+    /// What carries it.
+    pub(crate) carrier: String,
+    /// The four lanes.
+    pub(crate) lanes: Vec<LaneItem>,
+    /// Why it is not up.
+    pub(crate) note: Option<String>,
+}
+
+/// One lane of a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Lane")]
+pub(crate) struct LaneItem {
+    /// Its precedence.
+    pub(crate) lane: String,
+    /// Entries in this node's own log.
+    pub(crate) sent: u64,
+    /// Of those, held by the other node.
+    pub(crate) held: u64,
+    /// Entries of the other node's log that are here.
+    pub(crate) received: u64,
+    /// Nodes that cosigned the same checkpoints of the other node's log.
+    pub(crate) cross_checked_by: Vec<NodeId>,
+}
+
+/// By the time since anything was heard on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LineState {
+    /// Heard just now.
+    Up,
+    /// Not heard for a while.
+    Late,
+    /// Not heard for long, or never.
+    Lost,
+}
+
+impl From<sync::LineState> for LineState {
+    fn from(state: sync::LineState) -> Self {
+        match state {
+            sync::LineState::Up => Self::Up,
+            sync::LineState::Late => Self::Late,
+            sync::LineState::Lost => Self::Lost,
+        }
+    }
+}
+
+/// Something an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Finding")]
+pub(crate) struct FindingItem {
+    /// A running number in its list.
+    pub(crate) id: String,
+    /// When it was found, picture time.
+    pub(crate) at: Timestamp,
+    /// How bad it is.
+    pub(crate) severity: domains::Severity,
+    /// Which part of the system, sensor or entry.
+    pub(crate) source: String,
+    /// One sentence: what was expected, what came.
+    pub(crate) message: String,
+    /// How to mend it.
+    pub(crate) hint: Option<String>,
+}

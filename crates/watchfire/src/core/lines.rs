@@ -1,0 +1,133 @@
+//! What the shell knows of its lines.
+
+use std::collections::BTreeMap;
+
+use base::{NodeId, TimeDelta, Timestamp};
+use log::{Charter, Precedence};
+
+use super::items::{LaneItem, LineItem, LineState};
+use crate::line::{CARRIER, Outbox};
+
+/// Every line the charter gives this node.
+pub(super) struct LineTable(BTreeMap<NodeId, Row>);
+
+struct Row {
+    connection: Option<(u64, Outbox)>,
+    state: LineState,
+    since: Timestamp,
+    last_heard: Option<Timestamp>,
+    lag: Option<TimeDelta>,
+    clock_offset: Option<TimeDelta>,
+    note: Option<String>,
+}
+
+fn milliseconds(delta: TimeDelta) -> f64 {
+    delta.as_nanos() as f64 / 1e6
+}
+
+impl LineTable {
+    pub(super) fn new(me: NodeId, charter: &Charter, now: Timestamp) -> Self {
+        let row = || Row {
+            connection: None,
+            state: LineState::Lost,
+            since: now,
+            last_heard: None,
+            lag: None,
+            clock_offset: None,
+            note: Some("not connected yet".to_owned()),
+        };
+        Self(crate::node::peers(me, charter).into_keys().map(|peer| (peer, row())).collect())
+    }
+
+    pub(super) fn connected(&mut self, peer: NodeId, connection: u64, outbox: Outbox) {
+        let Some(row) = self.0.get_mut(&peer) else { return };
+        if let Some((_, old)) = row.connection.replace((connection, outbox)) {
+            old.close("replaced by a newer connection".to_owned());
+        }
+        row.note = None;
+    }
+
+    /// Whether frames of this connection still count.
+    pub(super) fn is_current(&self, peer: NodeId, connection: u64) -> bool {
+        self.0
+            .get(&peer)
+            .and_then(|row| row.connection.as_ref())
+            .is_some_and(|(current, _)| *current == connection)
+    }
+
+    pub(super) fn heard(&mut self, peer: NodeId, now: Timestamp) {
+        if let Some(row) = self.0.get_mut(&peer) {
+            row.last_heard = Some(now);
+        }
+    }
+
+    /// Whether it was the current connection that ended.
+    pub(super) fn disconnected(&mut self, peer: NodeId, connection: u64, why: &str) -> bool {
+        if !self.is_current(peer, connection) {
+            return false;
+        }
+        if let Some(row) = self.0.get_mut(&peer) {
+            row.connection = None;
+            row.note = Some(why.to_owned());
+        }
+        true
+    }
+
+    pub(super) fn send(&self, peer: NodeId, precedence: Precedence, bytes: &[u8]) {
+        if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
+            let lane = Precedence::ALL.iter().position(|p| *p == precedence).unwrap_or(3);
+            outbox.push(lane, bytes.to_vec());
+        }
+    }
+
+    pub(super) fn close(&self, peer: NodeId, why: &str) {
+        if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
+            outbox.close(why.to_owned());
+        }
+    }
+
+    pub(super) fn measured(
+        &mut self,
+        peer: NodeId,
+        state: sync::LineState,
+        lag: Option<TimeDelta>,
+        clock_offset: Option<TimeDelta>,
+        now: Timestamp,
+    ) {
+        let Some(row) = self.0.get_mut(&peer) else { return };
+        let state = LineState::from(state);
+        if state != row.state {
+            row.state = state;
+            row.since = now;
+        }
+        row.lag = lag;
+        row.clock_offset = clock_offset;
+    }
+
+    /// Frames and bytes that wait, by node.
+    pub(super) fn waiting(&self) -> BTreeMap<NodeId, [(usize, usize); 4]> {
+        self.0
+            .iter()
+            .filter_map(|(peer, row)| Some((*peer, row.connection.as_ref()?.1.waiting())))
+            .collect()
+    }
+
+    /// The rows as the console shows them. `rate` turns picture time back into wall time.
+    pub(super) fn items(&self, lanes: impl Fn(NodeId) -> Vec<LaneItem>) -> Vec<LineItem> {
+        self.0
+            .iter()
+            .map(|(peer, row)| LineItem {
+                id: *peer,
+                partner: peer.partner(),
+                state: row.state,
+                since: row.since,
+                last_heard: row.last_heard,
+                lag_ms: row.lag.map(milliseconds),
+                clock_offset_ms: row.clock_offset.map(milliseconds),
+                carrier: CARRIER.to_owned(),
+                lanes: lanes(*peer),
+                note: row.note.clone(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,431 @@
+//! The loop: one closed [`Input`], pure code, a list of effects.
+//!
+//! ```text
+//! lines, store, questions, clock ─► Input ─► sync::Node ─► Output ─► store jobs, frames, facts
+//!                                                                        facts ─► views ─► items, desires
+//! ```
+//!
+//! Everything the node knows changes here, on one thread, in one order. Carriers and the store only
+//! move bytes between queues; handlers only ask.
+
+pub(crate) mod answers;
+mod ask;
+mod effects;
+pub(crate) mod items;
+mod lines;
+mod pictures;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{NodeId, PartnerId, Timestamp};
+use domains::{Cut, ViewName};
+use log::{Audience, Charter, EntryId, Fact, LogId};
+use sync::{Node, Op, Output, Ticket};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use self::answers::{
+    Acted, Appended, Digest, EntryAnswer, Proposal, Status,
+};
+use self::items::FindingItem;
+use self::lines::LineTable;
+use self::pictures::Views;
+use crate::clock::Clock;
+use crate::config::Tuning;
+use crate::console::{Collections, Delta, EventId, Start};
+use crate::entropy::SystemEntropy;
+use crate::http::Problem;
+use crate::line::LineEvent;
+use crate::officer::Officer;
+use crate::store::{Done, Job};
+
+/// Inputs taken in one turn before the pictures are looked at.
+const INPUTS_PER_TURN_MAX: usize = 256;
+/// Findings of the shell kept; older ones go.
+const FINDINGS_MAX: usize = 500;
+/// Between two ticks of the replication.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Everything that can happen to the node.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Something came over a line, or a line changed.
+    Line(LineEvent),
+    /// The store finished a job.
+    Store(Done),
+    /// Somebody asks, or wants something done.
+    Ask(Question),
+    /// Time passed.
+    Tick,
+}
+
+/// What handlers may ask; the answer goes through `reply`.
+#[derive(Debug)]
+pub(crate) enum Question {
+    Now(oneshot::Sender<Timestamp>),
+    Partner(oneshot::Sender<PartnerId>),
+    Status(oneshot::Sender<Status>),
+    Views(oneshot::Sender<Vec<String>>),
+    Metrics(oneshot::Sender<Metrics>),
+    Picture { view: ViewName, domain: String, reply: oneshot::Sender<Result<Collections, Problem>> },
+    Digest { view: ViewName, cut: Option<Cut>, reply: oneshot::Sender<Result<Digest, Problem>> },
+    Entries { log: LogId, from: u64, limit: u64, reply: oneshot::Sender<Vec<EntryAnswer>> },
+    Entry { id: EntryId, reply: oneshot::Sender<Option<EntryAnswer>> },
+    Cap { warning: String, reply: oneshot::Sender<Result<String, Problem>> },
+    Append { proposal: Proposal, reply: oneshot::Sender<Result<Appended, Problem>> },
+    Scans {
+        scans: Vec<domains::track::events::ScanReport>,
+        audience: Option<Audience>,
+        reply: oneshot::Sender<Result<Vec<String>, Problem>>,
+    },
+    Act {
+        warning: String,
+        act: Act,
+        note: Option<String>,
+        reply: oneshot::Sender<Result<Acted, Problem>>,
+    },
+    Subscribe {
+        view: ViewName,
+        seen: Option<EventId>,
+        reply: oneshot::Sender<Result<Subscription, Problem>>,
+    },
+}
+
+/// What an officer can do with a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Release,
+    Update,
+    Cancel,
+}
+
+/// A console's place at a view.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) boot: u64,
+    pub(crate) start: Start,
+    pub(crate) updates: broadcast::Receiver<Update>,
+}
+
+/// One change, shared by all consoles of a view.
+#[derive(Debug, Clone)]
+pub(crate) struct Update(pub(crate) Arc<Delta>);
+
+/// What the metrics page needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    pub(crate) status: Status,
+    pub(crate) appended: u64,
+    pub(crate) refused: u64,
+    pub(crate) findings: u64,
+    pub(crate) fold_micros: Histogram,
+    pub(crate) waiting: BTreeMap<NodeId, [(usize, usize); 4]>,
+}
+
+/// Counts by upper bound, for Prometheus.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Histogram {
+    pub(crate) counts: [u64; Self::BOUNDS.len() + 1],
+    pub(crate) sum: u64,
+}
+
+impl Histogram {
+    /// Upper bounds in microseconds.
+    pub(crate) const BOUNDS: [u64; 7] = [50, 200, 1_000, 5_000, 20_000, 100_000, 500_000];
+
+    fn record(&mut self, micros: u64) {
+        let place = Self::BOUNDS.iter().position(|bound| micros <= *bound);
+        self.counts[place.unwrap_or(Self::BOUNDS.len())] += 1;
+        self.sum += micros;
+    }
+}
+
+/// What the loop is made of.
+pub(crate) struct Core {
+    pub(crate) me: NodeId,
+    pub(crate) clock: Clock,
+    pub(crate) started: Timestamp,
+    pub(crate) charter: Arc<Charter>,
+    pub(crate) tuning: Tuning,
+    pub(crate) effects: std::path::PathBuf,
+    officer: Option<Officer>,
+    node: Node,
+    entropy: SystemEntropy,
+    store: std::sync::mpsc::Sender<Job>,
+    views: Views,
+    lines: LineTable,
+    facts: BTreeMap<LogId, BTreeMap<u64, Arc<Fact>>>,
+    findings: VecDeque<FindingItem>,
+    findings_total: u64,
+    waiting: BTreeMap<Ticket, Waiter>,
+    next_ticket: u64,
+    appended: u64,
+    refused: u64,
+    store_fault: Option<String>,
+    fold_micros: Histogram,
+    shown: std::time::Instant,
+}
+
+/// Who waits for an append.
+enum Waiter {
+    Proposal(oneshot::Sender<Result<Appended, Problem>>),
+    Scan(Arc<std::sync::Mutex<ScanGroup>>),
+    Act { state: &'static str, reply: oneshot::Sender<Result<Acted, Problem>> },
+    Own,
+}
+
+/// Scans appended for one request; the last one answered answers it.
+struct ScanGroup {
+    waiting: usize,
+    entries: Vec<String>,
+    refused: Option<Problem>,
+    reply: Option<oneshot::Sender<Result<Vec<String>, Problem>>>,
+}
+
+/// What a new loop starts from.
+pub(crate) struct Beginning {
+    pub(crate) me: NodeId,
+    pub(crate) clock: Clock,
+    pub(crate) charter: Arc<Charter>,
+    pub(crate) tuning: Tuning,
+    pub(crate) effects: std::path::PathBuf,
+    pub(crate) officer: Option<Officer>,
+    pub(crate) node: Node,
+    /// What restoring gave off, not yet carried out.
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) store: std::sync::mpsc::Sender<Job>,
+}
+
+/// Where inputs come from.
+pub(crate) struct Inbox {
+    pub(crate) lines: mpsc::Receiver<LineEvent>,
+    pub(crate) store: mpsc::UnboundedReceiver<Done>,
+    pub(crate) questions: mpsc::Receiver<Question>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Core {
+    /// Carries out what restoring gave off, and is ready to run.
+    pub(crate) fn new(beginning: Beginning) -> Self {
+        let Beginning { me, clock, charter, tuning, effects, officer, node, outputs, store } =
+            beginning;
+        let started = clock.now();
+        let mut core = Self {
+            views: Views::new(me, &charter),
+            lines: LineTable::new(me, &charter, started),
+            me,
+            clock,
+            started,
+            charter,
+            tuning,
+            effects,
+            officer,
+            node,
+            entropy: SystemEntropy,
+            store,
+            facts: BTreeMap::new(),
+            findings: VecDeque::new(),
+            findings_total: 0,
+            waiting: BTreeMap::new(),
+            next_ticket: 1,
+            appended: 0,
+            refused: 0,
+            store_fault: None,
+            fold_micros: Histogram::default(),
+            shown: crate::clock::instant(),
+        };
+        core.carry_out(outputs);
+        core
+    }
+
+    /// Runs until told to stop.
+    pub(crate) async fn run(mut self, mut inbox: Inbox) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            // Store answers first: they release batches and acknowledgements already paid for.
+            let input = tokio::select! {
+                biased;
+                _ = inbox.stop.changed() => return,
+                Some(done) = inbox.store.recv() => Input::Store(done),
+                _ = tick.tick() => Input::Tick,
+                Some(event) = inbox.lines.recv() => Input::Line(event),
+                Some(question) = inbox.questions.recv() => Input::Ask(question),
+            };
+            self.take(input);
+            for _ in 0..INPUTS_PER_TURN_MAX {
+                if let Ok(done) = inbox.store.try_recv() {
+                    self.take(Input::Store(done));
+                } else if let Ok(event) = inbox.lines.try_recv() {
+                    self.take(Input::Line(event));
+                } else if let Ok(question) = inbox.questions.try_recv() {
+                    self.take(Input::Ask(question));
+                } else {
+                    break;
+                }
+            }
+            self.look();
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Line(event) => self.take_line(event),
+            Input::Store(done) => self.take_store(done),
+            Input::Ask(question) => self.answer(question),
+            Input::Tick => self.step(sync::Input::Tick),
+        }
+    }
+
+    fn take_line(&mut self, event: LineEvent) {
+        match event {
+            LineEvent::Connected { peer, connection, outbox } => {
+                self.lines.connected(peer, connection, outbox);
+                self.step(sync::Input::Connected { peer });
+            }
+            LineEvent::Received { peer, connection, frame } => {
+                // Frames of a connection that was replaced or closed are of the past.
+                if self.lines.is_current(peer, connection) {
+                    self.lines.heard(peer, self.clock.now());
+                    self.step(sync::Input::Received { peer, bytes: frame });
+                }
+            }
+            LineEvent::Disconnected { peer, connection, why } => {
+                if self.lines.disconnected(peer, connection, &why) {
+                    self.step(sync::Input::Disconnected { peer });
+                }
+            }
+            LineEvent::Refused { address, why } => self.find(
+                domains::Severity::Warning,
+                format!("line from {address}"),
+                format!("turned away: {why}"),
+                Some("compare both nodes' charters: edition, realm and this node's TLS key".to_owned()),
+            ),
+        }
+    }
+
+    fn take_store(&mut self, done: Done) {
+        match done {
+            Done::Stored { op, result } => {
+                let fault = result.as_ref().err().map(ToString::to_string);
+                if fault != self.store_fault {
+                    self.note_store(fault);
+                }
+                self.step(sync::Input::Stored { op, result });
+            }
+            Done::Loaded { op, result } => self.step(sync::Input::Loaded { op, result }),
+        }
+    }
+
+    fn note_store(&mut self, fault: Option<String>) {
+        let (severity, message) = match &fault {
+            Some(fault) => (domains::Severity::Error, format!("appends are paused: {fault}")),
+            None => (domains::Severity::Info, "appends go on: the store works again".to_owned()),
+        };
+        let hint = fault.as_ref().map(|_| "free space on the disk; the node goes on by itself".to_owned());
+        self.find(severity, "store".to_owned(), message, hint);
+        self.store_fault = fault;
+    }
+
+    /// Steps the replication and carries out what it asks for.
+    fn step(&mut self, input: sync::Input) {
+        let mut outputs = Vec::new();
+        let now = self.clock.now();
+        self.node.step(now, &mut self.entropy, input, &mut outputs);
+        self.carry_out(outputs);
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Store { op, urgency, writes, high_water } => {
+                    self.order(Job::Commit { op, urgency, writes, high_water }, op);
+                }
+                Output::Load { op, log, from, bytes_max } => {
+                    self.order(Job::Load { op, log, from, bytes_max }, op);
+                }
+                Output::Send { peer, precedence, bytes } => {
+                    self.lines.send(peer, precedence, &bytes);
+                }
+                Output::Acknowledged { ticket, entry, holders, .. } => {
+                    self.acknowledged(ticket, Some(entry), &holders, "reached");
+                }
+                Output::Pending { ticket, entry, holders } => {
+                    self.acknowledged(ticket, entry, &holders, "pending");
+                }
+                Output::Refused { ticket, reason } => self.refused(ticket, &reason),
+                Output::Fact { fact, .. } => self.know(&fact),
+                Output::Receipt { .. } => {}
+                Output::Line { peer, state, lag, clock_offset } => {
+                    let now = self.clock.now();
+                    self.lines.measured(peer, state, lag, clock_offset, now);
+                }
+                Output::Finding { severity, source, message, hint } => {
+                    let severity = match severity {
+                        sync::Severity::Info => domains::Severity::Info,
+                        sync::Severity::Warning => domains::Severity::Warning,
+                        _ => domains::Severity::Error,
+                    };
+                    self.find(severity, source, message, hint);
+                }
+                Output::Equivocation { node, log, reported_by, .. } => self.find(
+                    domains::Severity::Error,
+                    format!("node {node}"),
+                    format!("log `{log}` has two histories (reported by `{reported_by}`); all lanes of this node key are suspended"),
+                    Some("speak to the partner; both branches and the proof are kept".to_owned()),
+                ),
+                Output::Close { peer, why } => self.lines.close(peer, &format!("{why:?}")),
+                _ => {}
+            }
+        }
+    }
+
+    fn order(&mut self, job: Job, op: Op) {
+        // The store's thread ends only with the process; if it died, the node must not go on as if.
+        assert!(self.store.send(job).is_ok(), "the store's thread lives as long as the loop ({op:?})");
+    }
+
+    fn know(&mut self, fact: &Arc<Fact>) {
+        self.facts.entry(fact.id.log).or_default().insert(fact.id.index, Arc::clone(fact));
+        if self.admits(fact) {
+            self.views.insert(fact, self.clock.now());
+        }
+    }
+
+    /// Records something an operator should know.
+    fn find(
+        &mut self,
+        severity: domains::Severity,
+        source: String,
+        message: String,
+        hint: Option<String>,
+    ) {
+        match severity {
+            domains::Severity::Info => tracing::info!(source, message, "finding"),
+            _ => tracing::warn!(source, message, hint, "finding"),
+        }
+        if self.findings.len() == FINDINGS_MAX {
+            self.findings.pop_front();
+        }
+        let id = format!("node-{:06}", self.findings_total);
+        self.findings_total += 1;
+        let at = self.clock.now();
+        self.findings.push_back(FindingItem { id, at, severity, source, message, hint });
+    }
+
+    /// Folds what came in this turn; shows and acts on it when it is time to.
+    fn look(&mut self) {
+        let now = self.clock.now();
+        let began = crate::clock::instant();
+        if self.views.fold(now) {
+            let micros = began.elapsed().as_micros();
+            self.fold_micros.record(u64::try_from(micros).unwrap_or(u64::MAX));
+        }
+        let every = Duration::from_millis(u64::from(self.tuning.display_ms));
+        if self.shown.elapsed() >= every {
+            self.shown = crate::clock::instant();
+            self.act_and_show(now);
+        }
+    }
+}

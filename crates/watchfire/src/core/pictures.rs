@@ -1,0 +1,200 @@
+//! The views a node folds, and their consoles.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{NodeId, Timestamp};
+use domains::{Cut, Desire, View, ViewName};
+use log::{Audience, Charter, Fact, Realm};
+use tokio::sync::broadcast;
+
+use super::{Subscription, Update};
+use crate::console::{Collections, Console, EventId};
+use crate::http::Problem;
+
+/// Changes a slow console may be behind before it is cut off.
+const UPDATES_MAX: usize = 64;
+
+/// Every view of this node.
+pub(super) struct Views {
+    seats: BTreeMap<ViewName, Seat>,
+    boot: u64,
+}
+
+struct Seat {
+    view: View,
+    console: Console,
+    updates: broadcast::Sender<Update>,
+    /// Entries wanted and asked for, until the wish is gone.
+    asked: BTreeMap<String, Timestamp>,
+    fresh: bool,
+}
+
+/// An entry some view wants.
+pub(super) struct Wanted {
+    pub(super) audience: Audience,
+    pub(super) desire: Desire,
+}
+
+impl Views {
+    /// `own`, and one view for each of the charter's audiences that `me` belongs to.
+    pub(super) fn new(me: NodeId, charter: &Charter) -> Self {
+        let boot = crate::entropy::random_u64();
+        let mut names = vec![ViewName::Own];
+        names.extend(
+            charter.audiences_of(me.partner()).map(ViewName::Audience),
+        );
+        let seats = names
+            .into_iter()
+            .map(|name| {
+                let seat = Seat {
+                    view: View::new(name.clone()),
+                    console: Console::new(name.to_string(), boot),
+                    updates: broadcast::channel(UPDATES_MAX).0,
+                    asked: BTreeMap::new(),
+                    fresh: true,
+                };
+                (name, seat)
+            })
+            .collect();
+        Self { seats, boot }
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.seats.keys().map(ToString::to_string).collect()
+    }
+
+    pub(super) fn view_names(&self) -> impl Iterator<Item = &ViewName> {
+        self.seats.keys()
+    }
+
+    pub(super) fn insert(&mut self, fact: &Arc<Fact>, now: Timestamp) {
+        for seat in self.seats.values_mut() {
+            seat.view.insert(fact, now);
+            seat.fresh = true;
+        }
+    }
+
+    /// Folds what is new; whether there was anything.
+    pub(super) fn fold(&mut self, now: Timestamp) -> bool {
+        let mut any = false;
+        for seat in self.seats.values_mut().filter(|seat| seat.fresh) {
+            seat.view.head(now);
+            seat.fresh = false;
+            any = true;
+        }
+        any
+    }
+
+    fn seat(&mut self, name: &ViewName) -> Result<&mut Seat, Problem> {
+        let names = self.names().join("`, `");
+        self.seats.get_mut(name).ok_or_else(|| {
+            Problem::not_found(format!("expected a view out of `{names}`, got `{name}`"))
+        })
+    }
+
+    pub(super) fn view(&mut self, name: &ViewName) -> Result<&mut View, Problem> {
+        self.seat(name).map(|seat| &mut seat.view)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &View> {
+        self.seats.values().map(|seat| &seat.view)
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        name: &ViewName,
+        seen: Option<EventId>,
+        now: Timestamp,
+    ) -> Result<Subscription, Problem> {
+        let boot = self.boot;
+        let seat = self.seat(name)?;
+        let updates = seat.updates.subscribe();
+        Ok(Subscription { boot, start: seat.console.start(seen, now), updates })
+    }
+
+    /// Shows every view as it is at `now`, with the shell's own items; returns what views want.
+    pub(super) fn show(
+        &mut self,
+        me: NodeId,
+        realm: &Realm,
+        now: Timestamp,
+        mut shell: BTreeMap<ViewName, Collections>,
+    ) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        for (name, seat) in &mut self.seats {
+            let live = seat.view.live(now);
+            let audience = name.audience(me.partner());
+            wanted.extend(seat.wishes(live.desires(me, &audience, now), audience, now));
+            let mut collections = shell.remove(name).unwrap_or_default();
+            let mut items = live.items(now).into_collections();
+            if let Some(warnings) = items.get_mut(domains::warning::WARNINGS_COLLECTION) {
+                domains::warning::mark_realm(warnings, realm);
+            }
+            add_items(&mut collections, items);
+            add_findings(&mut collections, &live);
+            if let Some(delta) = seat.console.show(collections, now) {
+                // No receiver only means that no console is open.
+                seat.updates.send(Update(Arc::new(delta.clone()))).ok();
+            }
+        }
+        wanted
+    }
+
+    /// The digest and item counts of a view at a cut.
+    pub(super) fn digest(
+        &mut self,
+        name: &ViewName,
+        cut: &Cut,
+    ) -> Result<([u8; 32], BTreeMap<String, u64>), Problem> {
+        let view = self.view(name)?;
+        let pictures = view.pictures_at(cut);
+        let last = view.last_at(cut);
+        let items = pictures.items(last);
+        let counts = items
+            .collections()
+            .iter()
+            .map(|(name, items)| ((*name).to_owned(), items.len() as u64))
+            .collect();
+        Ok((view.digest_of(&pictures), counts))
+    }
+}
+
+impl Seat {
+    /// The wishes not asked for before; forgets those that are no longer wished.
+    fn wishes(&mut self, desires: Vec<Desire>, audience: Audience, now: Timestamp) -> Vec<Wanted> {
+        let keys: Vec<&String> = desires.iter().map(|desire| &desire.key).collect();
+        self.asked.retain(|key, _| keys.contains(&key));
+        desires
+            .into_iter()
+            .filter(|desire| self.asked.insert(desire.key.clone(), now).is_none())
+            .map(|desire| Wanted { audience, desire })
+            .collect()
+    }
+}
+
+fn add_items(
+    collections: &mut Collections,
+    items: BTreeMap<&'static str, BTreeMap<String, serde_json::Value>>,
+) {
+    for (name, items) in items {
+        collections.insert(name.to_owned(), items);
+    }
+}
+
+fn add_findings(collections: &mut Collections, pictures: &domains::Pictures) {
+    let findings = collections.entry("findings".to_owned()).or_default();
+    for (number, finding) in pictures.findings().iter() {
+        let id = format!("fold-{number:06}");
+        let item = super::items::FindingItem {
+            id: id.clone(),
+            at: finding.at,
+            severity: finding.severity,
+            source: finding.source.clone(),
+            message: finding.message.clone(),
+            hint: finding.hint.clone(),
+        };
+        let value = serde_json::to_value(item).expect("items are plain structs with text keys");
+        findings.insert(id, value);
+    }
+}

@@ -1,0 +1,227 @@
+//! Making a whole exercise federation in one place: keys, rosters, a signed charter, configurations.
+//!
+//! In operations every partner makes its own keys and only public halves and signatures travel; this
+//! is for exercises, demonstrations and tests, and refuses the operational realm.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base::{NodeId, PartnerId, Timestamp};
+use log::{
+    Agreement, Audience, Carrier, CharterDraft, ExerciseTime, LineRecord, NodeRecord, NodeSecrets,
+    PartnerRecord, Realm, RootSecret, Roster, SigningKey,
+};
+
+use crate::config::{Config, Http, Lines, RadarSite, Tuning};
+use crate::entropy::SystemEntropy;
+use crate::error::Error;
+use crate::line::Identity;
+use crate::officer::Officer;
+
+/// What a federation is made of.
+pub(crate) struct Plan {
+    pub(crate) realm: Realm,
+    pub(crate) time: ExerciseTime,
+    /// Wall time at which the exercise begins.
+    pub(crate) started: Timestamp,
+    pub(crate) partners: Vec<PartnerId>,
+    pub(crate) radars: Vec<RadarSite>,
+    pub(crate) tuning: Tuning,
+}
+
+/// One node that was made.
+pub(crate) struct Member {
+    pub(crate) node: NodeId,
+    pub(crate) config: PathBuf,
+}
+
+struct Made {
+    secrets: NodeSecrets,
+    tls: Vec<u8>,
+    officer: (String, [u8; 32]),
+    record: NodeRecord,
+    lines: SocketAddr,
+    http: SocketAddr,
+}
+
+/// Makes one node a partner with lines between all of them, below `folder`, which must be empty.
+pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
+    if !plan.realm.is_exercise() {
+        return Err(Error::input(
+            "a federation made in one place cannot be of the operational realm",
+            "each partner makes its own keys with `watchfire charter`; see docs/operator.md",
+        ));
+    }
+    let exists = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if exists {
+        return Err(Error::input(
+            format!("expected `{}` to be empty or absent", folder.display()),
+            "name another folder; nothing is overwritten",
+        ));
+    }
+    let mut made = BTreeMap::new();
+    let mut roots = BTreeMap::new();
+    let mut ports = FreePorts::default();
+    for partner in &plan.partners {
+        let node = NodeId::new(*partner, 1).expect("1 is a node number");
+        made.insert(node, make_node(node, plan, &mut ports)?);
+        roots.insert(*partner, RootSecret::random(plan.realm.clone(), *partner, &mut SystemEntropy));
+    }
+    let charter = sign(plan, &made, &roots)?;
+    write(folder, &charter, plan, &made, &roots)
+}
+
+fn make_node(node: NodeId, plan: &Plan, ports: &mut FreePorts) -> Result<Made, Error> {
+    let secrets = NodeSecrets::random(plan.realm.clone(), node, &mut SystemEntropy);
+    let tls = Ed25519KeyPair::generate()
+        .and_then(|pair| pair.to_pkcs8().map(|document| document.as_ref().to_vec()))
+        .expect("the system's random generator works");
+    let identity = Identity::from_pkcs8(&tls, Path::new("a new TLS key"))?;
+    let mut seed = [0; 32];
+    aws_lc_rs::rand::fill(&mut seed).expect("the system's random generator works");
+    let (lines, http) = (ports.next()?, ports.next()?);
+    let record = NodeRecord {
+        key: secrets.key.verifying_key(),
+        witness: secrets.witness.verifying_key(),
+        holds: secrets.holds.verifying_key(),
+        kem: secrets.newest_kem().public(),
+        tls_spki_sha256: identity.spki_sha256(),
+        addresses: vec![lines.to_string()],
+    };
+    let officer = (format!("{}-duty-officer", node.partner()), seed);
+    Ok(Made { secrets, tls, officer, record, lines, http })
+}
+
+fn sign(
+    plan: &Plan,
+    made: &BTreeMap<NodeId, Made>,
+    roots: &BTreeMap<PartnerId, RootSecret>,
+) -> Result<String, Error> {
+    let refuse = |error: log::Error| Error::input(error.to_string(), error.hint().unwrap_or("report this"));
+    let partners = roots
+        .iter()
+        .map(|(id, root)| {
+            let record = PartnerRecord { name: id.to_string(), root: root.key.verifying_key() };
+            (*id, record)
+        })
+        .collect();
+    let nodes: Vec<NodeId> = made.keys().copied().collect();
+    let mut lines = Vec::new();
+    for (place, from) in nodes.iter().enumerate() {
+        for to in &nodes[place + 1..] {
+            lines.push(LineRecord { from: *from, to: *to, carrier: Carrier::Tcp });
+        }
+    }
+    let mut draft = CharterDraft::new(Agreement {
+        edition: 1,
+        realm: plan.realm.clone(),
+        exercise: Some(plan.time),
+        partners,
+        audiences: audiences(&plan.partners),
+        lines,
+        deadlines_s: BTreeMap::new(),
+        folds: domains::domains()
+            .iter()
+            .map(|domain| (domain.name.to_owned(), u16::try_from(domain.fold_edition).unwrap_or(u16::MAX)))
+            .collect(),
+    });
+    for (partner, root) in roots {
+        draft.sign_agreement(*partner, &root.key).map_err(refuse)?;
+        let own = made.iter().filter(|(node, _)| node.partner() == *partner);
+        let roster = Roster {
+            partner: *partner,
+            number: 1,
+            nodes: own.clone().map(|(node, made)| (*node, made.record.clone())).collect(),
+            officers: own
+                .map(|(_, made)| {
+                    let (name, seed) = &made.officer;
+                    (name.clone(), SigningKey::from_seed(*seed).verifying_key())
+                })
+                .collect(),
+            withhold: BTreeSet::new(),
+        };
+        draft.sign_roster(roster, &root.key).map_err(refuse)?;
+    }
+    draft.finish().map(|charter| charter.text().to_owned()).map_err(refuse)
+}
+
+/// Every non-empty set of the partners: each alone, each pair, and so on to all.
+fn audiences(partners: &[PartnerId]) -> BTreeSet<Audience> {
+    (1..1_u32 << partners.len())
+        .map(|set| {
+            let members = partners.iter().enumerate().filter(|(i, _)| set & (1 << i) != 0);
+            Audience::new(members.map(|(_, partner)| *partner)).expect("a set of known partners")
+        })
+        .collect()
+}
+
+fn write(
+    folder: &Path,
+    charter: &str,
+    plan: &Plan,
+    made: &BTreeMap<NodeId, Made>,
+    roots: &BTreeMap<PartnerId, RootSecret>,
+) -> Result<Vec<Member>, Error> {
+    for (partner, root) in roots {
+        private(&folder.join("roots").join(format!("{partner}.key")), root.to_text().as_bytes())?;
+    }
+    let mut members = Vec::new();
+    for (node, made) in made {
+        let home = folder.join(node.to_string());
+        private(&home.join("node.keys"), made.secrets.to_text().as_bytes())?;
+        private(&home.join("tls.key"), &made.tls)?;
+        private(&home.join("officer.key"), Officer::file(&made.officer.0, &made.officer.1).as_bytes())?;
+        private(&home.join("charter.toml"), charter.as_bytes())?;
+        let config = Config {
+            node: *node,
+            charter: "charter.toml".into(),
+            keys: "node.keys".into(),
+            tls_key: "tls.key".into(),
+            officer: Some("officer.key".into()),
+            exercise_started: Some(plan.started),
+            data: "data".into(),
+            http: Http { listen: made.http },
+            lines: Lines { listen: made.lines },
+            tuning: plan.tuning,
+            radars: plan.radars.clone(),
+        };
+        let text = toml::to_string(&config).expect("a configuration is plain data");
+        let path = home.join("node.toml");
+        private(&path, text.as_bytes())?;
+        members.push(Member { node: *node, config: path });
+    }
+    Ok(members)
+}
+
+/// Writes a file that only this user reads.
+fn private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| Error::file("write", folder, error))?;
+    std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|error| Error::file("write", path, error))
+}
+
+/// Free loopback ports; each is held until all are chosen, so that none is given twice.
+#[derive(Default)]
+struct FreePorts(Vec<TcpListener>);
+
+impl FreePorts {
+    fn next(&mut self) -> Result<SocketAddr, Error> {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listen = |source| Error::Listen { what: "a free port", address: any.to_string(), source };
+        let listener = TcpListener::bind(any).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        self.0.push(listener);
+        Ok(address)
+    }
+}

@@ -1,0 +1,96 @@
+//! `GET /metrics`: Prometheus text, format 0.0.4. Counts only: nothing releasable is in it.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::{App, Problem};
+use crate::core::items::LineState;
+use crate::core::{Histogram, Metrics, Question};
+
+const LANES: [&str; 4] = ["flash", "immediate", "priority", "routine"];
+
+pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let metrics = app.ask(Question::Metrics).await?;
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((headers, text(&metrics)).into_response())
+}
+
+fn text(metrics: &Metrics) -> String {
+    let mut page = Page(String::new());
+    let status = &metrics.status;
+    page.family("watchfire_appended_entries_total", "counter", "Appends that reached their level");
+    page.sample("watchfire_appended_entries_total", "", metrics.appended);
+    page.family("watchfire_refused_total", "counter", "Appends and requests that were refused");
+    page.sample("watchfire_refused_total", "", metrics.refused);
+    page.family("watchfire_findings_total", "counter", "Findings of the shell");
+    page.sample("watchfire_findings_total", "", metrics.findings);
+    page.family("watchfire_log_entries", "gauge", "Entries held without gaps");
+    for (log, size) in &status.logs {
+        page.sample("watchfire_log_entries", &format!("log=\"{log}\""), *size);
+    }
+    page.family("watchfire_view_facts", "gauge", "Facts folded into a view");
+    for (view, count) in &status.facts {
+        page.sample("watchfire_view_facts", &format!("view=\"{view}\""), *count);
+    }
+    page.family("watchfire_view_refolded_total", "counter", "Facts folded again because one came late");
+    for (view, count) in &status.refolded {
+        page.sample("watchfire_view_refolded_total", &format!("view=\"{view}\""), *count);
+    }
+    lines(&mut page, metrics);
+    page.family("watchfire_receipts_complete", "gauge", "1 if every partner holds what it should");
+    page.sample("watchfire_receipts_complete", "", u64::from(status.receipts_complete));
+    histogram(&mut page, &metrics.fold_micros);
+    page.0
+}
+
+fn lines(page: &mut Page, metrics: &Metrics) {
+    page.family("watchfire_line_up", "gauge", "1 if the line is up");
+    for line in &metrics.status.lines {
+        let up = u64::from(line.state == LineState::Up);
+        page.sample("watchfire_line_up", &format!("peer=\"{}\"", line.id), up);
+    }
+    page.family("watchfire_line_lag_seconds", "gauge", "Half of the shortest recent round trip");
+    for line in &metrics.status.lines {
+        if let Some(lag_ms) = line.lag_ms {
+            page.sample("watchfire_line_lag_seconds", &format!("peer=\"{}\"", line.id), lag_ms / 1e3);
+        }
+    }
+    page.family("watchfire_line_waiting_frames", "gauge", "Frames queued for a line");
+    for (peer, lanes) in &metrics.waiting {
+        for (lane, (frames, _)) in LANES.iter().zip(lanes) {
+            let labels = format!("peer=\"{peer}\",lane=\"{lane}\"");
+            page.sample("watchfire_line_waiting_frames", &labels, *frames);
+        }
+    }
+}
+
+fn histogram(page: &mut Page, histogram: &Histogram) {
+    const NAME: &str = "watchfire_fold_seconds";
+    page.family(NAME, "histogram", "Time to fold one turn's facts into all views");
+    let mut total = 0;
+    for (bound, count) in Histogram::BOUNDS.iter().zip(histogram.counts) {
+        total += count;
+        let labels = format!("le=\"{}\"", *bound as f64 / 1e6);
+        page.sample(&format!("{NAME}_bucket"), &labels, total);
+    }
+    total += histogram.counts[Histogram::BOUNDS.len()];
+    page.sample(&format!("{NAME}_bucket"), "le=\"+Inf\"", total);
+    page.sample(&format!("{NAME}_sum"), "", histogram.sum as f64 / 1e6);
+    page.sample(&format!("{NAME}_count"), "", total);
+}
+
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("writing to a string");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+        writeln!(self.0, "{name}{labels} {value}").expect("writing to a string");
+    }
+}

@@ -1,0 +1,108 @@
+//! The one list of routes: the router and the `OpenAPI` document are both made from it.
+
+use axum::routing::{MethodRouter, get, post};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::{App, handlers};
+use crate::core::answers::{
+    Acted, Appended, Digest, EntryAnswer, Ingested, Link, Proposal, Status, WarningNote,
+};
+use crate::console::Collections;
+
+/// What a body is made of.
+pub(super) enum Body {
+    /// JSON of this schema.
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// Text or bytes of this media type.
+    Text(&'static str),
+}
+
+impl Body {
+    fn json<T: JsonSchema>() -> Self {
+        Self::Json(|generator| generator.subschema_for::<T>())
+    }
+}
+
+/// One route.
+pub(super) struct Route {
+    /// Lower-case HTTP method.
+    pub(super) method: &'static str,
+    /// Path with `{placeholders}`.
+    pub(super) path: &'static str,
+    /// Unique name.
+    pub(super) name: &'static str,
+    /// Part of the API it belongs to.
+    pub(super) tag: &'static str,
+    /// One sentence.
+    pub(super) summary: &'static str,
+    /// Query parameters: name and meaning.
+    pub(super) query: &'static [(&'static str, &'static str)],
+    /// What is sent, if anything.
+    pub(super) request: Option<Body>,
+    /// What comes back.
+    pub(super) response: Body,
+    /// What does it.
+    pub(super) handler: MethodRouter<App>,
+}
+
+const VIEW: (&str, &str) = ("view", "own, or an audience such as JPN+KOR+USA");
+
+/// Every guarded route but the stream.
+pub(super) fn routes() -> Vec<Route> {
+    let mut routes = reading();
+    routes.extend(writing());
+    routes
+}
+
+fn reading() -> Vec<Route> {
+    let read = |path, name, tag, summary, query, response, handler| Route {
+        method: "get",
+        path,
+        name,
+        tag,
+        summary,
+        query,
+        request: None,
+        response,
+        handler,
+    };
+    vec![
+        read("/api/v1/status", "status", "node", "What the node is, its lines, logs and receipts", &[], Body::json::<Status>(), get(handlers::status)),
+        read("/api/v1/views", "views", "node", "The views this node folds", &[], Body::json::<Vec<String>>(), get(handlers::views)),
+        read("/api/v1/picture/{domain}", "picture", "pictures", "One domain's picture in a view", &[VIEW], Body::json::<Collections>(), get(handlers::picture)),
+        read("/api/v1/digest", "digest", "pictures", "The digest of a view at a cut", &[VIEW, ("cut", "log=size pairs separated by commas; all held entries if absent")], Body::json::<Digest>(), get(handlers::digest)),
+        read("/api/v1/entries", "entries", "log", "Readable entries of a log", &[("log", "the log's name"), ("from", "first index, 0 if absent"), ("limit", "at most 1000, 100 if absent")], Body::json::<Vec<EntryAnswer>>(), get(handlers::entries)),
+        read("/api/v1/entries/{id}", "entry", "log", "One readable entry, and who holds it", &[], Body::json::<EntryAnswer>(), get(handlers::entry)),
+        read("/api/v1/districts", "districts", "warning", "The districts warnings name, as GeoJSON", &[], Body::Text("application/geo+json"), get(handlers::districts)),
+        read("/api/v1/warnings/{id}/cap", "warning_cap", "warning", "A warning as CAP 1.2", &[], Body::Text("application/cap+xml"), get(handlers::cap)),
+    ]
+}
+
+fn writing() -> Vec<Route> {
+    let write = |path, name, tag, summary, query, request, response, handler| Route {
+        method: "post",
+        path,
+        name,
+        tag,
+        summary,
+        query,
+        request,
+        response,
+        handler,
+    };
+    let note = || Some(Body::json::<WarningNote>());
+    vec![
+        write("/api/v1/entries", "append", "log", "Append a statement of a registered kind", &[], Some(Body::json::<Proposal>()), Body::json::<Appended>(), post(handlers::append)),
+        write("/api/v1/reports", "reports", "track", "Append sensor scans given as the lines of a scenario file", &[("audience", "who may read them; all partners if absent")], Some(Body::Text("application/jsonl")), Body::json::<Ingested>(), post(handlers::reports)),
+        write("/api/v1/asterix", "asterix", "track", "Append target reports given as ASTERIX or a capture of it", &[("audience", "who may read them; all partners if absent")], Some(Body::Text("application/octet-stream")), Body::json::<Ingested>(), post(handlers::asterix)),
+        write("/api/v1/warnings/{id}/release", "warning_release", "warning", "Release a drafted warning", &[], note(), Body::json::<Acted>(), post(handlers::release)),
+        write("/api/v1/warnings/{id}/update", "warning_update", "warning", "Release the drafted update of a warning", &[], note(), Body::json::<Acted>(), post(handlers::update)),
+        write("/api/v1/warnings/{id}/cancel", "warning_cancel", "warning", "Cancel a warning", &[], note(), Body::json::<Acted>(), post(handlers::cancel)),
+        write("/api/v1/links", "link", "node", "A new one-time log-in link; for local commands", &[], None, Body::json::<Link>(), post(handlers::link)),
+    ]
+}
+
+/// The names in a path's braces.
+pub(super) fn placeholders(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}

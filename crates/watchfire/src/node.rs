@@ -1,0 +1,299 @@
+//! Starting a node: what it is from its files, then the loop, the lines, the store and the console.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use base::NodeId;
+use log::{Carrier, Charter, NodeSecrets, Realm};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::core::{Beginning, Core, Inbox};
+use crate::entropy::SystemEntropy;
+use crate::error::Error;
+use crate::http::{self, App, Auth};
+use crate::line::{self, Directory, Identity, Lines};
+use crate::officer::Officer;
+use crate::store::{self, Access, HighWaterFile, SqliteStore, seal};
+
+/// Line events waiting for the loop; carriers wait beyond it.
+const LINE_EVENTS_MAX: usize = 1_024;
+/// Questions waiting for the loop; handlers wait beyond it.
+const QUESTIONS_MAX: usize = 256;
+
+/// Who this node is, read and checked.
+pub(crate) struct Being {
+    pub(crate) config: Config,
+    pub(crate) charter: Arc<Charter>,
+    pub(crate) secrets: NodeSecrets,
+    pub(crate) clock: Clock,
+}
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))
+}
+
+impl Being {
+    /// Reads the configuration at `path` and everything it names; refuses what does not fit together.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let config = Config::read(path)?;
+        let charter = Charter::parse_verify(&read_text(&config.charter)?).map_err(|error| {
+            Error::Identity {
+                what: "charter",
+                path: config.charter.clone(),
+                hint: error.hint().unwrap_or("ask the partners for the signed charter").to_owned(),
+                message: error.to_string(),
+            }
+        })?;
+        let secrets = NodeSecrets::parse(&read_text(&config.keys)?).map_err(|error| {
+            Error::Identity {
+                what: "keys",
+                path: config.keys.clone(),
+                message: error.to_string(),
+                hint: "name the key file that belongs to this node".to_owned(),
+            }
+        })?;
+        let being = Self { clock: clock(&config, &charter)?, charter: Arc::new(charter), secrets, config };
+        being.check()?;
+        Ok(being)
+    }
+
+    /// Refuses keys of another node or realm, or keys the charter does not name.
+    fn check(&self) -> Result<(), Error> {
+        let Self { config, charter, secrets, .. } = self;
+        let refuse = |message: String, hint: &str| {
+            Err(Error::Identity {
+                what: "keys",
+                path: config.keys.clone(),
+                message,
+                hint: hint.to_owned(),
+            })
+        };
+        if secrets.node != config.node || secrets.realm != *charter.realm() {
+            return refuse(
+                format!(
+                    "expected the keys of `{}` in `{}`, got those of `{}` in `{}`",
+                    config.node, charter.realm(), secrets.node, secrets.realm
+                ),
+                "name this node's own key file as `keys`",
+            );
+        }
+        let Some(record) = charter.node(config.node) else {
+            return refuse(
+                format!("the charter lists no node `{}`", config.node),
+                "have the partner's root sign a roster with this node",
+            );
+        };
+        if record.key != secrets.key.verifying_key() {
+            return refuse(
+                format!("the charter names another key for `{}`", config.node),
+                "use the key file the roster was made from, or sign a new roster",
+            );
+        }
+        Ok(())
+    }
+
+    /// The TLS key, checked against the charter.
+    fn identity(&self) -> Result<Identity, Error> {
+        let path = &self.config.tls_key;
+        let key = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
+        let identity = Identity::from_pkcs8(&zeroize::Zeroizing::new(key), path)?;
+        let named = self.charter.node(self.config.node).map(|record| record.tls_spki_sha256);
+        if named != Some(identity.spki_sha256()) {
+            return Err(Error::Identity {
+                what: "TLS key",
+                path: path.clone(),
+                message: format!("the charter names another TLS key for `{}`", self.config.node),
+                hint: "use the TLS key the roster was made from, or sign a new roster".to_owned(),
+            });
+        }
+        Ok(identity)
+    }
+
+    fn officer(&self) -> Result<Option<Officer>, Error> {
+        let Some(path) = &self.config.officer else { return Ok(None) };
+        let text = zeroize::Zeroizing::new(read_text(path)?);
+        Officer::parse(&text).map(Some).map_err(|message| Error::Identity {
+            what: "officer key",
+            path: path.clone(),
+            message,
+            hint: "make one with `watchfire charter officer-key`".to_owned(),
+        })
+    }
+}
+
+fn clock(config: &Config, charter: &Charter) -> Result<Clock, Error> {
+    let refuse = |message: &str| Err(Error::Config { path: config.charter.clone(), message: message.to_owned() });
+    match (charter.realm(), charter.agreement().exercise, config.exercise_started) {
+        (Realm::Operational, _, None) => Ok(Clock::wall()),
+        (Realm::Operational, _, Some(_)) => {
+            refuse("expected no `exercise_started` in the operational realm")
+        }
+        (Realm::Exercise(_), Some(time), Some(started)) => {
+            Ok(Clock::exercise(started, time.epoch, time.clock_rate))
+        }
+        (Realm::Exercise(_), _, _) => {
+            refuse("expected `exercise_started`, the wall time at which the exercise began")
+        }
+    }
+}
+
+/// The nodes `me` has a line to, with the address of those it dials.
+pub(crate) fn peers(me: NodeId, charter: &Charter) -> BTreeMap<NodeId, Option<String>> {
+    charter
+        .agreement()
+        .lines
+        .iter()
+        .filter(|line| line.carrier == Carrier::Tcp)
+        .filter_map(|line| {
+            if line.from == me {
+                Some((line.to, charter.node(line.to)?.addresses.first().cloned()))
+            } else {
+                (line.to == me).then_some((line.from, None))
+            }
+        })
+        .collect()
+}
+
+/// Runs the node until `stopped` ends; `ready` is called with the console's address and a log-in link.
+pub(crate) async fn run(
+    being: Being,
+    stopped: impl Future<Output = ()>,
+    ready: impl FnOnce(&str, &str),
+) -> Result<(), Error> {
+    let identity = Arc::new(being.identity()?);
+    let officer = being.officer()?;
+    let Being { config, charter, secrets, clock } = being;
+    std::fs::create_dir_all(&config.data).map_err(|error| Error::file("write", &config.data, error))?;
+    let _lock = lock(&config)?;
+    let control = control_token(&config)?;
+
+    let (stop, stopping) = watch::channel(false);
+    let (line_events, lines_inbox) = mpsc::channel(LINE_EVENTS_MAX);
+    let (questions, questions_inbox) = mpsc::channel(QUESTIONS_MAX);
+    let (done, store_inbox) = mpsc::unbounded_channel();
+
+    let database = config.database();
+    seal::break_seal(&database)?;
+    let store = SqliteStore::open(&database, Access::Write)?;
+    let high_water = HighWaterFile::open(&config.high_water(), charter.realm(), config.node)?;
+    let settings = sync::Config {
+        pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
+        rate: clock.whole_rate(),
+        ..sync::Config::default()
+    };
+    let setup = sync::Setup { config: settings, charter: Arc::clone(&charter), secrets };
+    let (node, outputs) =
+        sync::Node::restore(setup, &store, high_water.noted(), clock.now(), &mut SystemEntropy)
+    .map_err(|error| Error::Store {
+        path: database.clone(),
+        message: error.to_string(),
+        hint: "run `watchfire fsck`; a damaged store is restored from partners and backups".to_owned(),
+    })?;
+    let (jobs, store_thread) = store::start(store, high_water, &database, done)?;
+
+    let lines = Lines {
+        me: config.node,
+        realm: charter.realm().to_string(),
+        identity,
+        directory: Arc::new(Directory::new(
+            charter.nodes().map(|(id, record)| (record.tls_spki_sha256, id)),
+        )),
+        listen: config.lines.listen,
+        peers: peers(config.node, &charter),
+    };
+    line::start(lines, line_events, stopping.clone()).await?;
+
+    let listener = TcpListener::bind(config.http.listen).await.map_err(|source| Error::Listen {
+        what: "the console",
+        address: config.http.listen.to_string(),
+        source,
+    })?;
+    let app = App {
+        auth: Arc::new(Auth::new(control)),
+        questions,
+        radars: Arc::new(config.radars.clone()),
+    };
+    let link = format!("{}/login?token={}", config.url(), app.auth.link());
+    let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
+
+    let core = Core::new(Beginning {
+        me: config.node,
+        clock,
+        charter,
+        tuning: config.tuning,
+        effects: config.data.join("cap"),
+        officer,
+        node,
+        outputs,
+        store: jobs,
+    });
+    let inbox =
+        Inbox { lines: lines_inbox, store: store_inbox, questions: questions_inbox, stop: stopping };
+    // The loop has a thread of its own, so that folding never holds up sockets.
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let loop_thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime with a timer can be made");
+        runtime.block_on(core.run(inbox));
+        ended.send(()).ok();
+    });
+    ready(&config.url(), &link);
+    tokio::select! {
+        () = stopped => {}
+        _ = end => tracing::error!("the loop ended by itself"),
+    }
+    stop.send(true).ok();
+    let panicked = loop_thread.join().is_err();
+    // Streams of consoles end with the loop; whatever is left is cut.
+    web.abort();
+    store_thread.join().ok();
+    if panicked {
+        return Err(Error::Store {
+            path: database,
+            message: "the loop panicked; what was acknowledged is on the disk".to_owned(),
+            hint: "start the node again, and report the panic printed above".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// One process a store.
+fn lock(config: &Config) -> Result<std::fs::File, Error> {
+    let path = config.data.join("lock");
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| Error::file("write", &path, error))?;
+    file.try_lock().map_err(|_| Error::Store {
+        path: config.data.clone(),
+        message: "another process has this store open".to_owned(),
+        hint: "stop the other node, or give this one its own `data` folder".to_owned(),
+    })?;
+    Ok(file)
+}
+
+/// A fresh token for local commands, in a file only this user reads.
+fn control_token(config: &Config) -> Result<String, Error> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let path = config.control_token();
+    let token = http::random_token();
+    std::fs::remove_file(&path).ok();
+    std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(token.as_bytes()))
+        .map_err(|error| Error::file("write", &path, error))?;
+    Ok(token)
+}

@@ -1,0 +1,199 @@
+//! `log`'s store port on SQLite: one table of rows for each of the port's tables.
+//!
+//! WAL mode with `synchronous=FULL`: a commit that returned is on the disk. `cell_size_check` and the
+//! rows' own digests find damage; [`super::seal`] covers the bytes that no row uses.
+
+use std::path::{Path, PathBuf};
+
+use log::{Row, Store, StoreError, StoreRead, Table, Write};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::error::Error;
+
+/// `Watc` in ASCII: says whose file this is.
+const APPLICATION_ID: i32 = 0x5761_7463;
+/// Edition of the schema.
+const SCHEMA_EDITION: i32 = 1;
+/// How long one connection waits for another.
+const BUSY_MS: u64 = 10_000;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reads only; the file must exist.
+    Read,
+    /// Reads and writes; makes the file if need be.
+    Write,
+}
+
+/// One connection to the store.
+pub(crate) struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+}
+
+fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| StoreError::Failed { action, reason: error.to_string() }
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`; a file that is not one is refused.
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
+        Self::open_with(path, access, None)
+    }
+
+    /// The same over a named VFS and with this `synchronous` setting, for tests of power loss.
+    pub(crate) fn open_with(
+        path: &Path,
+        access: Access,
+        faults: Option<(&str, &str)>,
+    ) -> Result<Self, Error> {
+        let refuse = |message: String| Error::Store {
+            path: path.to_owned(),
+            message,
+            hint: "run `watchfire fsck` on it; a damaged store is restored from partners and backups"
+                .to_owned(),
+        };
+        let flags = match access {
+            Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        } | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = match faults {
+            Some((vfs, _)) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+            None => Connection::open_with_flags(path, flags),
+        };
+        let connection = opened.map_err(|error| refuse(error.to_string()))?;
+        let store = Self { connection, path: path.to_owned() };
+        let synchronous = faults.map_or("FULL", |(_, synchronous)| synchronous);
+        store.prepare(access, synchronous, faults.is_some()).map_err(|error| refuse(error.to_string()))?;
+        let owner: i32 = store
+            .connection
+            .pragma_query_value(None, "application_id", |row| row.get(0))
+            .map_err(|error| refuse(error.to_string()))?;
+        if owner != APPLICATION_ID {
+            return Err(refuse(format!("expected a Watchfire store, got application id {owner:#x}")));
+        }
+        Ok(store)
+    }
+
+    fn prepare(&self, access: Access, synchronous: &str, exclusive: bool) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
+        if exclusive {
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
+        connection.pragma_update(None, "cell_size_check", true)?;
+        if access == Access::Read {
+            return Ok(());
+        }
+        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        // Folding the write-ahead log back is done on another connection, off the commit path.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        if version == 0 {
+            let mut schema = String::from("BEGIN IMMEDIATE;");
+            for table in Table::ALL {
+                schema += &format!(
+                    "CREATE TABLE IF NOT EXISTS {} (key BLOB PRIMARY KEY, value BLOB NOT NULL);",
+                    table.as_str()
+                );
+            }
+            schema += &format!(
+                "PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_EDITION}; COMMIT;"
+            );
+            connection.execute_batch(&schema)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes in the write-ahead log.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        let mut path = self.path.clone().into_os_string();
+        path.push("-wal");
+        std::fs::metadata(path).map_or(0, |file| file.len())
+    }
+
+    /// Folds the write-ahead log back without holding up writers.
+    pub(crate) fn fold_back(&self) {
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if let Err(error) = folded {
+            tracing::warn!(%error, "the write-ahead log could not be folded back");
+        }
+    }
+
+    /// Folds everything back and closes.
+    pub(crate) fn close(self) {
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = folded {
+            tracing::warn!(%error, "the write-ahead log could not be folded back");
+        }
+    }
+
+    /// What SQLite's own check finds wrong; empty if nothing.
+    pub(crate) fn integrity(&self) -> Vec<String> {
+        let check = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = self.connection.prepare("PRAGMA integrity_check(100)")?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            rows.collect()
+        };
+        match check() {
+            Ok(lines) if lines == ["ok"] => Vec::new(),
+            Ok(lines) => lines,
+            Err(error) => vec![error.to_string()],
+        }
+    }
+}
+
+impl StoreRead for SqliteStore {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", table.as_str());
+        let mut statement = self.connection.prepare_cached(&sql).map_err(failed("read"))?;
+        statement.query_row([key], |row| row.get(0)).optional().map_err(failed("read"))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let sql =
+            format!("SELECT key, value FROM {} WHERE key >= ?1 ORDER BY key LIMIT ?2", table.as_str());
+        let mut statement = self.connection.prepare_cached(&sql).map_err(failed("read"))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement
+            .query_map(params![from, limit], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(failed("read"))?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed("read"))
+    }
+
+    fn last(&self, table: Table, to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let sql = format!(
+            "SELECT key, value FROM {} WHERE key <= ?1 ORDER BY key DESC LIMIT 1",
+            table.as_str()
+        );
+        let mut statement = self.connection.prepare_cached(&sql).map_err(failed("read"))?;
+        statement
+            .query_row([to], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(failed("read"))
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(failed("begin"))?;
+        for write in writes {
+            let Row { table, key, value } = write.row();
+            let sql = format!("INSERT OR REPLACE INTO {} (key, value) VALUES (?1, ?2)", table.as_str());
+            let mut statement = transaction.prepare_cached(&sql).map_err(failed("write"))?;
+            statement.execute(params![key, value]).map_err(failed("write"))?;
+        }
+        transaction.commit().map_err(failed("commit"))
+    }
+}
