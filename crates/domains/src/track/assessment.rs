@@ -1,8 +1,8 @@
 //! Launch, apogee and impact of a falling object.
 //!
 //! Impact: the estimate and its cubature points (Arasaratnam, Haykin, IEEE TAC 54 (2009) 1254) are
-//! flown to the ellipsoid through gravity and drag; mean and covariance of their places and times,
-//! plus what the model does not know, give the region. Launch: the earliest good boost estimate is
+//! flown to the ellipsoid through gravity and drag; the spread of their places and times about the
+//! estimate's, plus what the model does not know, gives the region. Launch: the earliest good boost estimate is
 //! traced back as an accelerated climb from rest.
 
 use base::{Degrees, LocalFrame, Metres, Position, Seconds, TimeDelta, Timestamp, math};
@@ -24,6 +24,8 @@ const FLIGHT_STEPS_MAX: u32 = 20_000;
 /// Winds, lift and the real air on the last 30 km, one sigma, metres and seconds.
 const AIR_SIGMA_M: f64 = 250.0;
 const AIR_SIGMA_S: f64 = 0.4;
+/// How much the drag coefficient may yet change with the Mach number: added spread of ln β.
+const DRAG_SIGMA: f64 = 0.25;
 /// Radius of the 90% circle in units of sigma, two dimensions: √(−2 ln 0.1).
 const NINETY_PERCENT: f64 = 2.145_966_026_289_347;
 /// Corners of a region's ring.
@@ -129,12 +131,14 @@ fn touch_down(state: &Moving, force: Force, step_s: f64) -> (f64, Vector3) {
     (high_s, state.rk4(high_s, force).position)
 }
 
-/// Mean and covariance of the landings of the cubature points.
+/// The landing of the estimate and the spread of its cubature points about it.
 fn impact(fall: &Fall, at: Timestamp, nominal: (f64, Vector3)) -> Option<Impact> {
     const COUNT: f64 = 14.0;
     let place = Position::new(nominal.1).to_geodetic();
     let frame = LocalFrame::at(&place);
-    let lower = fall.covariance.cholesky()?;
+    let mut covariance = fall.covariance;
+    covariance.0[Fall::LN_BALLISTIC][Fall::LN_BALLISTIC] += DRAG_SIGMA * DRAG_SIGMA;
+    let lower = covariance.cholesky()?;
     let mut landings = [[0.0; 3]; 14];
     for axis in 0..7 {
         for (side, sign) in [(0, 1.0), (1, -1.0)] {
@@ -147,27 +151,23 @@ fn impact(fall: &Fall, at: Timestamp, nominal: (f64, Vector3)) -> Option<Impact>
             landings[2 * axis + side] = [east, north, time_s];
         }
     }
-    let mut mean = [0.0; 3];
-    for landing in &landings {
-        for i in 0..3 {
-            mean[i] += landing[i] / COUNT;
-        }
-    }
+    // Spread about the landing of the estimate itself: drag skews the times, and the mean of the
+    // points would lie later than the likeliest one.
+    let middle = [0.0, 0.0, nominal.0];
     let mut covariance = Matrix::<3, 3>::diagonal(&[
         AIR_SIGMA_M * AIR_SIGMA_M,
         AIR_SIGMA_M * AIR_SIGMA_M,
         AIR_SIGMA_S * AIR_SIGMA_S,
     ]);
     for landing in &landings {
-        let off: Vector3 = std::array::from_fn(|i| landing[i] - mean[i]);
+        let off: Vector3 = std::array::from_fn(|i| landing[i] - middle[i]);
         covariance.add_block(0, 0, &super::matrix::outer(&off, &off), 1.0 / COUNT);
     }
-    let centre = frame.to_ecef(&Position::new([mean[0], mean[1], 0.0])).to_geodetic();
     let (major_sigma_m, minor_sigma_m, orientation_deg) = ellipse(&covariance);
     Some(Impact {
-        lat_deg: centre.lat().0,
-        lon_deg: centre.lon().0,
-        time: later(at, mean[2]),
+        lat_deg: place.lat().0,
+        lon_deg: place.lon().0,
+        time: later(at, nominal.0),
         time_sigma_s: math::sqrt(covariance.0[2][2]),
         major_sigma_m,
         minor_sigma_m,
@@ -254,8 +254,8 @@ pub(super) struct Launch {
 const LAUNCH_HEIGHT_M_MAX: f64 = 150_000.0;
 /// A climb from rest covers this part of its last vertical speed times its time: between a half
 /// (steady acceleration) and a third (acceleration that grows from nothing).
-const CLIMB_SHARE: f64 = 0.43;
-const CLIMB_SHARE_SIGMA: f64 = 0.05;
+const CLIMB_SHARE: f64 = 0.40;
+const CLIMB_SHARE_SIGMA: f64 = 0.06;
 /// The same over ground: the path bends over late.
 const GROUND_SHARE: f64 = 0.33;
 const GROUND_SHARE_SIGMA: f64 = 0.10;

@@ -13,16 +13,20 @@ use super::observation::Observation;
 
 /// Gates by degrees of freedom: 99.97% of true plots pass.
 const GATES: [f64; 4] = [0.0, 13.1, 16.2, 18.8];
-/// A fall is accepted after this many plots of its own.
+/// A fall is accepted after this many plots of its own,
 const FALL_UPDATES_MIN: u32 = 6;
-/// And with this logarithm of the likelihood ratio over boost.
-const FALL_EVIDENCE_MIN: f64 = 1.5;
+/// after this time, seconds: a weak upper stage (5 m/s²) shows itself in less,
+const FALL_AGE_S_MIN: f64 = 24.0;
+/// with this logarithm of the likelihood ratio over boost,
+const FALL_EVIDENCE_MIN: f64 = 2.0;
+/// and a misfit below this.
+const FALL_MISFIT_MAX: f64 = 1.8;
 /// A fall on probation is started anew below this.
 const FALL_EVIDENCE_LOST: f64 = -4.0;
 /// Running mean of the normalised innovation per degree of freedom that no right model reaches.
 const MISFIT_MAX: f64 = 3.0;
-/// Plots after which an accepted fall needs no boost beside it.
-const FALL_UPDATES_SETTLED: u32 = 25;
+/// Age at which an accepted fall needs no boost beside it, seconds.
+const FALL_AGE_S_SETTLED: f64 = 90.0;
 /// How fast older plots fade from `lean` and the misfits.
 const LEAN_FADE: f64 = 0.93;
 const MISFIT_FADE: f64 = 0.75;
@@ -46,6 +50,7 @@ pub(super) struct Bank {
 struct Falling {
     estimate: Fall,
     updates: u32,
+    age_s: f64,
     evidence: f64,
     misfit: f64,
     accepted: bool,
@@ -155,6 +160,7 @@ impl Bank {
         let fall = self.fall.as_mut().and_then(|falling| {
             let fit = correct(&mut falling.estimate, observation, duration_s, 0.0)?;
             falling.updates = falling.updates.saturating_add(1);
+            falling.age_s += duration_s.max(0.0);
             falling.misfit = faded(falling.misfit, &fit);
             Some(fit)
         });
@@ -170,10 +176,10 @@ impl Bank {
     }
 
     fn weigh(&mut self, cruise: Option<&Fit>, boost: Option<&Fit>, fall: Option<&Fit>) {
-        let accepted = self.accepted_fall().is_some();
-        let ballistic = if accepted { fall } else { boost };
-        if let (Some(cruise), Some(ballistic)) = (cruise, ballistic) {
-            let gained = ballistic.log_likelihood() - cruise.log_likelihood();
+        let fall_counts = fall.filter(|_| self.accepted_fall().is_some());
+        let ballistic = [boost, fall_counts].into_iter().flatten().map(Fit::log_likelihood);
+        if let (Some(cruise), Some(ballistic)) = (cruise, ballistic.reduce(f64::max)) {
+            let gained = ballistic - cruise.log_likelihood();
             self.lean = (LEAN_FADE * self.lean + gained).clamp(-LEAN_MAX, LEAN_MAX);
         }
         if let (Some(falling), Some(boost), Some(fall)) = (&mut self.fall, boost, fall) {
@@ -198,7 +204,8 @@ impl Bank {
             (Some(_), Some(_), _)
                 if self.updates >= SETTLED_PLOTS
                     && self.lean < -LEAN_SETTLED
-                    && self.accepted_fall().is_none() =>
+                    && self.accepted_fall().is_none()
+                    && !filters::beyond_aircraft(&self.lead()) =>
             {
                 (self.boost, self.fall, self.lean) = (None, None, -LEAN_MAX);
             }
@@ -217,11 +224,14 @@ impl Bank {
             }
             (Some(falling), boost) if falling.accepted => {
                 if falling.misfit > MISFIT_MAX {
-                    let mut again = filters::boost_from(&falling.estimate);
-                    loosen(&mut again, 5.0, 40.0);
+                    let again = boost.unwrap_or_else(|| {
+                        let mut again = filters::boost_from(&falling.estimate);
+                        loosen(&mut again, 10.0, 40.0);
+                        again
+                    });
                     self.fall = Some(Falling::start(&again));
                     self.boost = Some(again);
-                } else if boost.is_some() && falling.updates >= FALL_UPDATES_SETTLED {
+                } else if boost.is_some() && falling.age_s >= FALL_AGE_S_SETTLED {
                     self.boost = None;
                 }
             }
@@ -229,7 +239,9 @@ impl Bank {
                 if falling.evidence < FALL_EVIDENCE_LOST || falling.misfit > MISFIT_MAX {
                     self.fall = Some(Falling::start(boost));
                 } else if falling.updates >= FALL_UPDATES_MIN
+                    && falling.age_s >= FALL_AGE_S_MIN
                     && falling.evidence > FALL_EVIDENCE_MIN
+                    && falling.misfit < FALL_MISFIT_MAX
                     && unthrust(boost)
                 {
                     falling.accepted = true;
@@ -245,6 +257,7 @@ impl Falling {
         Self {
             estimate: Fall::from_moving(boost),
             updates: 0,
+            age_s: 0.0,
             evidence: 0.0,
             misfit: 1.0,
             accepted: false,

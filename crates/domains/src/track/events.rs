@@ -90,7 +90,8 @@ pub struct SensorInfo {
     pub kind: SensorKind,
     /// Its site; needed for radars and ASTERIX, else it may be unknown.
     pub position: Option<Geodetic>,
-    /// Standard deviation of slant range, metres, above 0 to 100 km.
+    /// Standard deviation of slant range, metres, above 0 to 100 km (may be 0 for geodetic sensors,
+    /// whose plots carry their own, like the next two).
     pub sigma_range_m: f64,
     /// Standard deviation of azimuth, degrees, above 0 to 45.
     pub sigma_azimuth_deg: f64,
@@ -412,9 +413,11 @@ fn check_sensor(sensor: &SensorInfo, whose: &Whose) -> Result<(), Fault> {
         return Err(Fault::Missing { expected: "the site (`position`)", whose: whose.clone() });
     }
     let range = |what, got, min, max| within(what, got, min, max, whose);
-    range("sigma_range_m", sensor.sigma_range_m, POSITIVE, 1e5)?;
-    range("sigma_azimuth_deg", sensor.sigma_azimuth_deg, POSITIVE, 45.0)?;
-    range("sigma_elevation_deg", sensor.sigma_elevation_deg, POSITIVE, 45.0)?;
+    // Plots of a geodetic sensor carry their own sigma.
+    let least = if sensor.kind == SensorKind::Geodetic { 0.0 } else { POSITIVE };
+    range("sigma_range_m", sensor.sigma_range_m, least, 1e5)?;
+    range("sigma_azimuth_deg", sensor.sigma_azimuth_deg, least, 45.0)?;
+    range("sigma_elevation_deg", sensor.sigma_elevation_deg, least, 45.0)?;
     range("pd", sensor.pd, POSITIVE, 1.0)?;
     range("clutter", sensor.clutter, 0.0, limits::SCAN_PLOTS_MAX as f64)?;
     range("period_s", sensor.period_s, 1e-3, 3_600.0)

@@ -16,7 +16,7 @@ use super::observation::Linear;
 const CRUISE_NOISE_LEVEL: f64 = 6.0;
 const CRUISE_NOISE_UP: f64 = 1.5;
 /// Jerk noise of a rocket under thrust, m²/s⁵: staging drops several g between two scans.
-const BOOST_JERK_NOISE: f64 = 40.0;
+const BOOST_JERK_NOISE: f64 = 15.0;
 /// Acceleration noise of free fall, m²/s³: gravity beyond J2 over a whole flight.
 const FALL_NOISE: f64 = 2e-6;
 /// Relative error of the drag model, correlated over [`DRAG_ERROR_S`]: C_d changes with Mach number.
@@ -240,9 +240,10 @@ impl Boost {
 impl Fall {
     /// Where the estimate of ln(β / (kg/m²)) stands in the state.
     pub(super) const LN_BALLISTIC: usize = 6;
-    /// What is believed of ln β before any drag was seen: 5,000 kg/m², a factor of 1.8 either way.
+    /// What is believed of ln β before any drag was seen: 5,000 kg/m², a factor of 2 either way
+    /// (a spent stage is a tenth of that).
     pub(super) const LN_BALLISTIC_MEAN: f64 = 8.517_193_191_416_238;
-    pub(super) const LN_BALLISTIC_SIGMA: f64 = 0.6;
+    pub(super) const LN_BALLISTIC_SIGMA: f64 = 0.7;
 
     /// Starts from a position and velocity estimate.
     pub(super) fn from_moving<const N: usize>(estimate: &Gaussian<N>) -> Self {
@@ -333,6 +334,22 @@ fn add_acceleration_noise<const N: usize>(
     covariance.add_block(0, 3, noise, time2 / 2.0);
     covariance.add_block(3, 0, noise, time2 / 2.0);
     covariance.add_block(3, 3, noise, time_s);
+}
+
+/// Above this height (metres) or speed (m/s) no aircraft flies.
+const AIRCRAFT_HEIGHT_M_MAX: f64 = 30_000.0;
+const AIRCRAFT_SPEED_MPS_MAX: f64 = 1_200.0;
+/// Vertical certainty without which nothing is called too high or too fast, metres.
+const HEIGHT_SIGMA_M_MAX: f64 = 5_000.0;
+
+/// Whether an estimate is higher or faster than aircraft fly, with three sigma to spare.
+pub(super) fn beyond_aircraft(estimate: &Gaussian<6>) -> bool {
+    let position = estimate.position();
+    let up = scaled(&position, 1.0 / norm(&position).max(1.0));
+    let height_sigma_m = estimate.sigma_along(0, &up);
+    let high = height_m(&position) - 3.0 * height_sigma_m > AIRCRAFT_HEIGHT_M_MAX;
+    let fast = norm(&estimate.velocity()) - 3.0 * estimate.sigma(3) > AIRCRAFT_SPEED_MPS_MAX;
+    (high || fast) && height_sigma_m < HEIGHT_SIGMA_M_MAX
 }
 
 /// Above this height (metres) a first plot is believed to be of something fast.

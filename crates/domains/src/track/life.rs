@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use super::assessment::{Forecast, Launch};
 use super::bank::Bank;
 use super::events::{PlotRef, SensorInfo};
+use super::filters::beyond_aircraft;
 use super::identity::Identity;
 use super::items::{Class, Life, Phase};
 use super::matrix::{dot, norm, scaled};
@@ -21,11 +22,6 @@ const CONFIRM_PLOTS: u64 = 4;
 const CONFIRM_PLOTS_COOPERATIVE: u64 = 3;
 /// N: of the looks since the first plot at least this share must have hit.
 const CONFIRM_SHARE: f64 = 0.5;
-/// Above this an object that is not an aircraft is called ballistic, metres and m/s.
-const BALLISTIC_HEIGHT_M: f64 = 30_000.0;
-const BALLISTIC_SPEED_MPS: f64 = 1_200.0;
-/// Vertical certainty without which nothing is called ballistic, metres.
-const BALLISTIC_HEIGHT_SIGMA_M: f64 = 5_000.0;
 /// Lean that makes a class.
 const CLASS_LEAN: f64 = 3.0;
 /// Vertical speed that makes a climb or a descent, m/s.
@@ -232,12 +228,9 @@ impl Track {
         let lead = self.bank.lead();
         let up = scaled(&lead.position(), 1.0 / norm(&lead.position()));
         let velocity = lead.velocity();
-        let (climb_mps, speed_mps) = (dot(&velocity, &up), norm(&velocity));
+        let climb_mps = dot(&velocity, &up);
         let height_m = height_m(&lead.position());
-        let height_sigma_m = lead.sigma_along(0, &up);
-        let high = height_m - 3.0 * height_sigma_m > BALLISTIC_HEIGHT_M;
-        let fast = speed_mps - 3.0 * lead.sigma(3) > BALLISTIC_SPEED_MPS;
-        let beyond_aircraft = (high || fast) && height_sigma_m < BALLISTIC_HEIGHT_SIGMA_M;
+        let beyond_aircraft = beyond_aircraft(&lead);
         let fallen = self.bank.accepted_fall().is_some();
         let confirmed = self.confirmed.is_some();
         if self.identity.is_cooperative() {

@@ -1,7 +1,7 @@
 //! How a thing falls: gravity with J2, the turning Earth, drag; integrated in ECEF by RK4.
 //!
-//! r̈ = g(r) + ω²(x, y, 0) − 2 ω×v − ½ ρ |v| v / β, with β = m/(C_d A) the ballistic coefficient
-//! (Zarchan, *Tactical and Strategic Missile Guidance*, chapter 17; Vallado, *Fundamentals of
+//! r̈ = g(r) + ω²(x, y, 0) − 2 ω×v − ½ ρ |v| v s(M) / β, with β = m/(C_d A) the ballistic coefficient
+//! at hypersonic speed and s(M) how the drag coefficient grows towards the speed of sound (Zarchan, *Tactical and Strategic Missile Guidance*, chapter 17; Vallado, *Fundamentals of
 //! Astrodynamics*, section 8.7 for J2). v is relative to the turning Earth, and so is the air.
 
 use base::{math, wgs84};
@@ -155,8 +155,34 @@ pub(super) fn drag(position: &Vector3, velocity: &Vector3, inverse_m2pkg: f64) -
     if height_m >= atmosphere::CEILING_M {
         return [0.0; 3];
     }
-    let density = atmosphere::density_kgpm3(height_m);
-    scaled(velocity, -0.5 * density * norm(velocity) * inverse_m2pkg)
+    let speed_mps = norm(velocity);
+    let pressure = 0.5 * atmosphere::density_kgpm3(height_m) * drag_shape(speed_mps);
+    scaled(velocity, -pressure * speed_mps * inverse_m2pkg)
+}
+
+/// The drag coefficient at a speed relative to its hypersonic value: the form of a slender rocket body
+/// (Sutton, Biblarz, *Rocket Propulsion Elements*, section 4.2, the curve for the V-2) at half its
+/// logarithm, since cones and blunt bodies vary less; one speed of sound, 310 m/s, for all heights.
+fn drag_shape(speed_mps: f64) -> f64 {
+    const SOUND_MPS: f64 = 310.0;
+    const SHAPE: [(f64, f64); 9] = [
+        (0.0, 1.0),
+        (0.8, 1.0),
+        (1.0, 1.41),
+        (1.2, 1.64),
+        (2.0, 1.41),
+        (3.0, 1.22),
+        (4.0, 1.12),
+        (5.0, 1.04),
+        (6.0, 1.0),
+    ];
+    let mach = speed_mps / SOUND_MPS;
+    let next = SHAPE.partition_point(|(at, _)| *at <= mach);
+    if next == SHAPE.len() {
+        return 1.0;
+    }
+    let ((low, from), (high, to)) = (SHAPE[next - 1], SHAPE[next]);
+    from + (to - from) * (mach - low) / (high - low)
 }
 
 /// Derivatives of the acceleration by position and velocity (the J2 part of the gravity gradient,
@@ -179,7 +205,8 @@ pub(super) fn gradients(
         let height_m = height_m(position);
         let speed_mps = norm(velocity);
         if height_m < atmosphere::CEILING_M && speed_mps > 0.0 {
-            let slope = -0.5 * atmosphere::density_kgpm3(height_m) * inverse_m2pkg;
+            let pressure = 0.5 * atmosphere::density_kgpm3(height_m) * drag_shape(speed_mps);
+            let slope = -pressure * inverse_m2pkg;
             by_velocity.add_block(0, 0, &Matrix::<3, 3>::identity(), slope * speed_mps);
             by_velocity.add_block(0, 0, &outer(velocity, velocity), slope / speed_mps);
             let up = scaled(position, 1.0 / math::sqrt(radius2));

@@ -137,11 +137,11 @@ fn a_falling_stone_drifts_east() {
 
 #[test]
 fn terminal_speed_balances_drag() {
-    // At 5 km with β = 5,000 kg/m²: v² = 2 β g / ρ.
+    // At 5 km with β = 1,000 kg/m², below Mach 0.8: v² = 2 β g / ρ.
     let position = ecef(40.0, 130.0, 5_000.0);
     let up = scaled(&position, 1.0 / norm(&position));
-    let speed_mps = math::sqrt(2.0 * 5_000.0 * 9.79 / atmosphere::density_kgpm3(5_000.0));
-    let pull = acceleration(&position, &scaled(&up, -speed_mps), Force::Drag(1.0 / 5_000.0));
+    let speed_mps = math::sqrt(2.0 * 1_000.0 * 9.79 / atmosphere::density_kgpm3(5_000.0));
+    let pull = acceleration(&position, &scaled(&up, -speed_mps), Force::Drag(1.0 / 1_000.0));
     assert!(dot(&pull, &up).abs() < 0.05, "{pull:?}");
 }
 
@@ -197,4 +197,12 @@ fn steps_converge_through_reentry() {
     }
     let miss_m = norm(&minus(&coarse.position, &fine.position));
     assert!(miss_m < 5.0 && time_s > 50.0, "{miss_m} m after {time_s} s");
+}
+
+#[test]
+fn drag_peaks_beyond_the_speed_of_sound() {
+    let shape: Vec<f64> = [100.0, 372.0, 1_000.0, 2_000.0, 7_000.0].map(drag_shape).into();
+    assert_eq!((shape[0], shape[4]), (1.0, 1.0));
+    assert!(shape[1] > 1.63 && shape[1] > shape[2] && shape[2] > shape[3], "{shape:?}");
+    assert_eq!(drag_shape(-0.0), 1.0);
 }
