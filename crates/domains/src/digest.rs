@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn layout_is_as_drawn() {
-        #[derive(Serialize)]
+        #[derive(serde::Serialize)]
         struct Sample {
             number: u16,
             zero: f64,

@@ -28,7 +28,7 @@ mod view;
 
 pub use digest::canonical_bytes;
 pub use domain::{
-    Collection, DecodeError, Desire, Domain, Items, KindInfo, Statement, decode_content,
+    Collection, DecodeError, Desire, Domain, Items, KindInfo, Shown, Statement, decode_content,
     encode_content,
 };
 pub use registry::{Capabilities, Slot};

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use base::Timestamp;
-use domains::warning::{self, Action, CapArea, CapContent, CapInfo, CapResponse, CapStatus, Warning};
+use domains::warning::{
+    self, Action, CapArea, CapContent, CapInfo, CapResponse, CapStatus, Warning,
+};
 use formats::cap::{
     Alert, Area, CODE_IPAWS, Category, Certainty, EVENT_CODE_SAME, Info, Language, Message,
     MessageType, Moment, POLYGON_POINTS_MAX, Polygon, Reference, ResponseType, Scope, Severity,
@@ -19,7 +21,11 @@ pub(crate) fn document(warning: &Warning, realm: &Realm) -> Option<Result<String
 }
 
 /// Writes the newest message of `warning` into `folder` unless it is there already; its path.
-pub(crate) fn write_once(folder: &Path, warning: &Warning, realm: &Realm) -> Result<Option<PathBuf>, Error> {
+pub(crate) fn write_once(
+    folder: &Path,
+    warning: &Warning,
+    realm: &Realm,
+) -> Result<Option<PathBuf>, Error> {
     let Some(newest) = warning.messages().last() else { return Ok(None) };
     let path = folder.join(format!("{}.xml", warning::cap_identifier(warning, newest.sequence)));
     if path.exists() {
@@ -27,7 +33,10 @@ pub(crate) fn write_once(folder: &Path, warning: &Warning, realm: &Realm) -> Res
     }
     let Some(document) = document(warning, realm) else { return Ok(None) };
     let document = document.map_err(|error| {
-        Error::input(format!("the alert `{}` cannot be written: {error}", path.display()), error.hint())
+        Error::input(
+            format!("the alert `{}` cannot be written: {error}", path.display()),
+            error.hint(),
+        )
     })?;
     // A reader sees the whole document or none.
     let unfinished = path.with_extension("unfinished");
@@ -109,11 +118,8 @@ fn info(content: &CapContent, texts: &CapInfo) -> Result<Info, formats::Error> {
         .iter()
         .map(|(name, value)| ValuePair::new(*name, value.clone()))
         .collect();
-    info.areas = content
-        .areas
-        .iter()
-        .map(|area| shape(area, texts.language))
-        .collect::<Result<_, _>>()?;
+    info.areas =
+        content.areas.iter().map(|area| shape(area, texts.language)).collect::<Result<_, _>>()?;
     Ok(info)
 }
 

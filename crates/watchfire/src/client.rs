@@ -107,7 +107,10 @@ impl Client {
         if !status.is_success() {
             let problem: Value = serde_json::from_str(&text).unwrap_or_default();
             let word = |name: &str| problem[name].as_str().map(str::to_owned);
-            return Err(fail(word("detail").unwrap_or_else(|| format!("{status}: {text}")), word("hint")));
+            return Err(fail(
+                word("detail").unwrap_or_else(|| format!("{status}: {text}")),
+                word("hint"),
+            ));
         }
         serde_json::from_str(&text)
             .map_err(|error| fail(format!("unreadable answer: {error}"), None))

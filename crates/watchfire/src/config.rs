@@ -104,7 +104,10 @@ impl Config {
         }
         let folder = path.parent().unwrap_or(Path::new("."));
         let officer = config.officer.iter_mut();
-        for file in [&mut config.charter, &mut config.keys, &mut config.tls_key, &mut config.data].into_iter().chain(officer) {
+        for file in [&mut config.charter, &mut config.keys, &mut config.tls_key, &mut config.data]
+            .into_iter()
+            .chain(officer)
+        {
             if file.is_relative() {
                 *file = folder.join(&*file);
             }

@@ -98,16 +98,6 @@ impl Console {
         Self { view, boot, seq: 0, collections: Collections::new(), deltas: VecDeque::new() }
     }
 
-    /// Which run of the node this is.
-    pub(crate) const fn boot(&self) -> u64 {
-        self.boot
-    }
-
-    /// The state last shown.
-    pub(crate) const fn collections(&self) -> &Collections {
-        &self.collections
-    }
-
     /// Shows `collections` from now on; the difference, if there is any.
     pub(crate) fn show(&mut self, collections: Collections, now: Timestamp) -> Option<&Delta> {
         let changes = difference(&self.collections, &collections);
@@ -149,7 +139,8 @@ fn difference(old: &Collections, new: &Collections) -> Vec<Change> {
     names.dedup();
     let mut changes = Vec::new();
     for name in names {
-        let (before, after) = (old.get(name).unwrap_or(&nothing), new.get(name).unwrap_or(&nothing));
+        let (before, after) =
+            (old.get(name).unwrap_or(&nothing), new.get(name).unwrap_or(&nothing));
         for id in before.keys().filter(|id| !after.contains_key(*id)) {
             changes.push(Change { collection: name.clone(), id: id.clone(), value: None });
         }
@@ -220,13 +211,17 @@ mod tests {
         };
         assert_eq!(missed.iter().map(|delta| delta.seq).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(console.start(Some(EventId { boot: 7, seq: 3 }), now), Start::Missed(vec![]));
-        for stranger in [None, Some(EventId { boot: 8, seq: 1 }), Some(EventId { boot: 7, seq: 9 })] {
+        for stranger in [None, Some(EventId { boot: 8, seq: 1 }), Some(EventId { boot: 7, seq: 9 })]
+        {
             assert!(matches!(console.start(stranger, now), Start::Snapshot(_)), "{stranger:?}");
         }
         for n in 0..DELTAS_KEPT_MAX as i64 {
             console.show(state(&[("x", "a", 100 + n)]), now);
         }
-        assert!(matches!(console.start(Some(EventId { boot: 7, seq: 1 }), now), Start::Snapshot(_)));
+        assert!(matches!(
+            console.start(Some(EventId { boot: 7, seq: 1 }), now),
+            Start::Snapshot(_)
+        ));
     }
 
     #[test]

@@ -50,9 +50,9 @@ impl Error {
                 Some("compare with `watchfire node --help`; unknown keys are refused".to_owned())
             }
             Self::Identity { hint, .. } | Self::Store { hint, .. } => Some(hint.clone()),
-            Self::Listen { .. } => {
-                Some("choose a free port in the node's configuration, or stop what uses it".to_owned())
-            }
+            Self::Listen { .. } => Some(
+                "choose a free port in the node's configuration, or stop what uses it".to_owned(),
+            ),
             Self::Remote { hint, .. } | Self::Input { hint, .. } => hint.clone(),
         }
     }

@@ -67,7 +67,8 @@ pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
     for partner in &plan.partners {
         let node = NodeId::new(*partner, 1).expect("1 is a node number");
         made.insert(node, make_node(node, plan, &mut ports)?);
-        roots.insert(*partner, RootSecret::random(plan.realm.clone(), *partner, &mut SystemEntropy));
+        roots
+            .insert(*partner, RootSecret::random(plan.realm.clone(), *partner, &mut SystemEntropy));
     }
     let charter = sign(plan, &made, &roots)?;
     write(folder, &charter, plan, &made, &roots)
@@ -99,7 +100,8 @@ fn sign(
     made: &BTreeMap<NodeId, Made>,
     roots: &BTreeMap<PartnerId, RootSecret>,
 ) -> Result<String, Error> {
-    let refuse = |error: log::Error| Error::input(error.to_string(), error.hint().unwrap_or("report this"));
+    let refuse =
+        |error: log::Error| Error::input(error.to_string(), error.hint().unwrap_or("report this"));
     let partners = roots
         .iter()
         .map(|(id, root)| {
@@ -124,7 +126,9 @@ fn sign(
         deadlines_s: BTreeMap::new(),
         folds: domains::domains()
             .iter()
-            .map(|domain| (domain.name.to_owned(), u16::try_from(domain.fold_edition).unwrap_or(u16::MAX)))
+            .map(|domain| {
+                (domain.name.to_owned(), u16::try_from(domain.fold_edition).unwrap_or(u16::MAX))
+            })
             .collect(),
     });
     for (partner, root) in roots {
@@ -172,7 +176,10 @@ fn write(
         let home = folder.join(node.to_string());
         private(&home.join("node.keys"), made.secrets.to_text().as_bytes())?;
         private(&home.join("tls.key"), &made.tls)?;
-        private(&home.join("officer.key"), Officer::file(&made.officer.0, &made.officer.1).as_bytes())?;
+        private(
+            &home.join("officer.key"),
+            Officer::file(&made.officer.0, &made.officer.1).as_bytes(),
+        )?;
         private(&home.join("charter.toml"), charter.as_bytes())?;
         let config = Config {
             node: *node,
@@ -218,7 +225,8 @@ struct FreePorts(Vec<TcpListener>);
 impl FreePorts {
     fn next(&mut self) -> Result<SocketAddr, Error> {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listen = |source| Error::Listen { what: "a free port", address: any.to_string(), source };
+        let listen =
+            |source| Error::Listen { what: "a free port", address: any.to_string(), source };
         let listener = TcpListener::bind(any).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         self.0.push(listener);

@@ -144,7 +144,11 @@ pub(crate) fn from_asterix(
     let (reports, radars) = read_reports(bytes, now, &mut feed);
     let newest = reports.iter().map(|timed| timed.at).max().unwrap_or(now);
     let apart = newest.since(now).as_nanos().unsigned_abs();
-    let shift = if apart > LIVE_WITHIN.as_nanos().unsigned_abs() { now.since(newest) } else { TimeDelta::ZERO };
+    let shift = if apart > LIVE_WITHIN.as_nanos().unsigned_abs() {
+        now.since(newest)
+    } else {
+        TimeDelta::ZERO
+    };
     let mut sectors: BTreeMap<DataSource, Vec<Timed>> = BTreeMap::new();
     let mut scans = Vec::new();
     for mut timed in reports {
@@ -155,7 +159,9 @@ pub(crate) fn from_asterix(
         }
         let sector = sectors.entry(timed.source).or_default();
         let full = sector.len() >= limits::SCAN_PLOTS_MAX
-            || sector.first().is_some_and(|first| timed.at.since(first.at) >= SECTOR || timed.at < first.at);
+            || sector
+                .first()
+                .is_some_and(|first| timed.at.since(first.at) >= SECTOR || timed.at < first.at);
         if full {
             scans.push((timed.source, std::mem::take(sector)));
         }
@@ -215,7 +221,9 @@ fn read_reports(
                     }
                 }
                 Ok((_, Content::Cat034(records))) => note_radars(&records, &mut radars),
-                Ok((category, Content::Skipped)) => feed.skip(format!("category {category:03} is not read")),
+                Ok((category, Content::Skipped)) => {
+                    feed.skip(format!("category {category:03} is not read"))
+                }
                 Err(error) => feed.skip(error.to_string()),
             }
         }

@@ -48,15 +48,15 @@ impl Being {
                 message: error.to_string(),
             }
         })?;
-        let secrets = NodeSecrets::parse(&read_text(&config.keys)?).map_err(|error| {
-            Error::Identity {
+        let secrets =
+            NodeSecrets::parse(&read_text(&config.keys)?).map_err(|error| Error::Identity {
                 what: "keys",
                 path: config.keys.clone(),
                 message: error.to_string(),
                 hint: "name the key file that belongs to this node".to_owned(),
-            }
-        })?;
-        let being = Self { clock: clock(&config, &charter)?, charter: Arc::new(charter), secrets, config };
+            })?;
+        let being =
+            Self { clock: clock(&config, &charter)?, charter: Arc::new(charter), secrets, config };
         being.check()?;
         Ok(being)
     }
@@ -76,7 +76,10 @@ impl Being {
             return refuse(
                 format!(
                     "expected the keys of `{}` in `{}`, got those of `{}` in `{}`",
-                    config.node, charter.realm(), secrets.node, secrets.realm
+                    config.node,
+                    charter.realm(),
+                    secrets.node,
+                    secrets.realm
                 ),
                 "name this node's own key file as `keys`",
             );
@@ -126,7 +129,9 @@ impl Being {
 }
 
 fn clock(config: &Config, charter: &Charter) -> Result<Clock, Error> {
-    let refuse = |message: &str| Err(Error::Config { path: config.charter.clone(), message: message.to_owned() });
+    let refuse = |message: &str| {
+        Err(Error::Config { path: config.charter.clone(), message: message.to_owned() })
+    };
     match (charter.realm(), charter.agreement().exercise, config.exercise_started) {
         (Realm::Operational, _, None) => Ok(Clock::wall()),
         (Realm::Operational, _, Some(_)) => {
@@ -167,7 +172,8 @@ pub(crate) async fn run(
     let identity = Arc::new(being.identity()?);
     let officer = being.officer()?;
     let Being { config, charter, secrets, clock } = being;
-    std::fs::create_dir_all(&config.data).map_err(|error| Error::file("write", &config.data, error))?;
+    std::fs::create_dir_all(&config.data)
+        .map_err(|error| Error::file("write", &config.data, error))?;
     let _lock = lock(&config)?;
     let control = control_token(&config)?;
 
@@ -188,11 +194,12 @@ pub(crate) async fn run(
     let setup = sync::Setup { config: settings, charter: Arc::clone(&charter), secrets };
     let (node, outputs) =
         sync::Node::restore(setup, &store, high_water.noted(), clock.now(), &mut SystemEntropy)
-    .map_err(|error| Error::Store {
-        path: database.clone(),
-        message: error.to_string(),
-        hint: "run `watchfire fsck`; a damaged store is restored from partners and backups".to_owned(),
-    })?;
+            .map_err(|error| Error::Store {
+                path: database.clone(),
+                message: error.to_string(),
+                hint: "run `watchfire fsck`; a damaged store is restored from partners and backups"
+                    .to_owned(),
+            })?;
     let (jobs, store_thread) = store::start(store, high_water, &database, done)?;
 
     let lines = Lines {
@@ -231,8 +238,12 @@ pub(crate) async fn run(
         outputs,
         store: jobs,
     });
-    let inbox =
-        Inbox { lines: lines_inbox, store: store_inbox, questions: questions_inbox, stop: stopping };
+    let inbox = Inbox {
+        lines: lines_inbox,
+        store: store_inbox,
+        questions: questions_inbox,
+        stop: stopping,
+    };
     // The loop has a thread of its own, so that folding never holds up sockets.
     let (ended, end) = tokio::sync::oneshot::channel();
     let loop_thread = std::thread::spawn(move || {

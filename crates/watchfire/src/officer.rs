@@ -24,7 +24,8 @@ impl Officer {
 
     /// Reads a file of two lines: `officer NAME`, `key HEX`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let bad = || "expected the lines `officer NAME` and `key` with 64 hexadecimal digits".to_owned();
+        let bad =
+            || "expected the lines `officer NAME` and `key` with 64 hexadecimal digits".to_owned();
         let mut lines = text.lines();
         let name = lines.next().and_then(|line| line.strip_prefix("officer ")).ok_or_else(bad)?;
         let key = lines.next().and_then(|line| line.strip_prefix("key ")).ok_or_else(bad)?;
@@ -71,7 +72,9 @@ pub(crate) fn check(fact: &Fact, charter: &Charter) -> Result<(), String> {
             let report = release.report();
             (&report.officer, report.signed_bytes(kind, charter.realm()))
         }
-        Event::Cancel(cancel) => (&cancel.report().officer, cancel.report().signed_bytes(charter.realm())),
+        Event::Cancel(cancel) => {
+            (&cancel.report().officer, cancel.report().signed_bytes(charter.realm()))
+        }
     };
     verify(officer, &bytes, fact.origin.partner(), charter)
 }
@@ -86,12 +89,17 @@ fn verify(
         .rosters()
         .get(&partner)
         .and_then(|roster| roster.officers.get(&officer.name))
-        .ok_or_else(|| format!("expected an officer of `{partner}`'s roster, got `{}`", officer.name))?;
+        .ok_or_else(|| {
+            format!("expected an officer of `{partner}`'s roster, got `{}`", officer.name)
+        })?;
     let signature: Option<[u8; SIGNATURE_BYTES]> =
         unhex(&officer.signature).and_then(|bytes| bytes.try_into().ok());
     match signature {
         Some(signature) if key.verify(bytes, &Signature(signature)) => Ok(()),
-        _ => Err(format!("expected the signature of officer `{}` over the act, got another", officer.name)),
+        _ => Err(format!(
+            "expected the signature of officer `{}` over the act, got another",
+            officer.name
+        )),
     }
 }
 

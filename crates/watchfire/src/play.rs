@@ -85,7 +85,8 @@ impl Scenario {
                 continue;
             };
             let body = format!("{header}\n{}\n", Line::Scan(scan.clone()).to_json());
-            let answer: Ingested = client.send("/api/v1/reports", "application/jsonl", body.as_bytes())?;
+            let answer: Ingested =
+                client.send("/api/v1/reports", "application/jsonl", body.as_bytes())?;
             played.scans += answer.appended;
             played.plots += answer.plots;
             if !between(clock.now())? {

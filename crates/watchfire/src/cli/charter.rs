@@ -68,7 +68,11 @@ impl InitArguments {
             },
         )?;
         for member in members {
-            print(&format!("{}\twatchfire node --config {}\n", member.node, member.config.display()));
+            print(&format!(
+                "{}\twatchfire node --config {}\n",
+                member.node,
+                member.config.display()
+            ));
         }
         Ok(())
     }

@@ -64,7 +64,8 @@ pub(super) enum ScenarioCommand {
 }
 
 fn read_site(text: &str) -> Result<RadarSite, String> {
-    let bad = || format!("expected SAC/SIC=LAT,LON,HEIGHT such as 25/201=45.8,16.0,150, got `{text}`");
+    let bad =
+        || format!("expected SAC/SIC=LAT,LON,HEIGHT such as 25/201=45.8,16.0,150, got `{text}`");
     let (codes, place) = text.split_once('=').ok_or_else(bad)?;
     let (sac, sic) = codes.split_once('/').ok_or_else(bad)?;
     let numbers: Vec<f64> =
@@ -73,7 +74,8 @@ fn read_site(text: &str) -> Result<RadarSite, String> {
     Ok(RadarSite {
         sac: sac.parse().map_err(|_| bad())?,
         sic: sic.parse().map_err(|_| bad())?,
-        site: Geodetic::new(Degrees(lat), Degrees(lon), Metres(height)).map_err(|e| e.to_string())?,
+        site: Geodetic::new(Degrees(lat), Degrees(lon), Metres(height))
+            .map_err(|e| e.to_string())?,
     })
 }
 
@@ -117,7 +119,9 @@ impl AsterixArguments {
         print(&page);
         eprintln!(
             "{} target reports, {} service messages; other categories: {:?}",
-            listed.rows.len(), listed.services, listed.others
+            listed.rows.len(),
+            listed.services,
+            listed.others
         );
         for fault in &listed.faults {
             eprintln!("refused: {fault}");
@@ -132,7 +136,8 @@ impl AsterixArguments {
         let client = Client::of(&being.config)?;
         let mut sites = self.site.clone();
         sites.extend(&being.config.radars);
-        let feed = ingest::from_asterix(file, being.clock.now(), being.config.node.partner(), &sites);
+        let feed =
+            ingest::from_asterix(file, being.clock.now(), being.config.node.partner(), &sites);
         let mut answer = Ingested { skipped: feed.skipped.clone(), ..Ingested::default() };
         for scan in &feed.scans {
             let proposal = json!({ "kind": domains::track::events::SCAN_KIND, "content": scan });
@@ -154,7 +159,8 @@ struct Listed {
 }
 
 fn list(file: &[u8]) -> Result<Listed, Error> {
-    let recording = asterix::open(file).map_err(|error| Error::input(error.to_string(), error.hint()))?;
+    let recording =
+        asterix::open(file).map_err(|error| Error::input(error.to_string(), error.hint()))?;
     let mut listed =
         Listed { rows: Vec::new(), services: 0, others: BTreeMap::new(), faults: Vec::new() };
     for datagram in recording {
@@ -169,7 +175,9 @@ fn list(file: &[u8]) -> Result<Listed, Error> {
             match block.map(|block| (block.category, block.content)) {
                 Ok((_, Content::Cat048(records))) => listed.rows.extend(records.iter().map(row)),
                 Ok((_, Content::Cat034(records))) => listed.services += records.len() as u64,
-                Ok((category, Content::Skipped)) => *listed.others.entry(category).or_default() += 1,
+                Ok((category, Content::Skipped)) => {
+                    *listed.others.entry(category).or_default() += 1
+                }
                 Err(error) => listed.faults.push(format!("{error} (hint: {})", error.hint())),
             }
         }
@@ -189,14 +197,15 @@ fn row(record: &cat048::Record) -> Value {
         "theta_deg": record.position.map(|position| position.azimuth.0),
         "mode_3a": record.mode_3a.map(|code| code.to_string()),
         "track_number": record.track_number,
-        "flight_level": record.flight_level.map(asterix::cat048::FlightLevel::levels),
+        "flight_level": record.flight_level.map(cat048::FlightLevel::levels),
         "aircraft_address": record.aircraft_address.map(|address| format!("{address:06X}")),
         "callsign": record.identification.map(|name| name.as_str().trim().to_owned()),
     })
 }
 
 fn line(row: &Value) -> String {
-    let number = |name: &str| row[name].as_f64().map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+    let number =
+        |name: &str| row[name].as_f64().map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
     let word = |name: &str| match &row[name] {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
@@ -204,8 +213,14 @@ fn line(row: &Value) -> String {
     };
     format!(
         "{:>9}  {:>3}/{:<3}  {:>12}  {:>14}  {:>10}  {:>4}  {:>5}\n",
-        word("offset"), word("sac"), word("sic"), number("time_of_day_s"), number("rho_nm"),
-        number("theta_deg"), word("mode_3a"), word("track_number"),
+        word("offset"),
+        word("sac"),
+        word("sic"),
+        number("time_of_day_s"),
+        number("rho_nm"),
+        number("theta_deg"),
+        word("mode_3a"),
+        word("track_number"),
     )
 }
 

@@ -22,11 +22,17 @@ pub(super) fn append(arguments: &AppendArguments) -> Result<(), Error> {
     if text == "-" {
         text.clear();
         std::io::stdin().read_to_string(&mut text).map_err(|error| {
-            Error::input(format!("could not read standard input: {error}"), "give the content as text")
+            Error::input(
+                format!("could not read standard input: {error}"),
+                "give the content as text",
+            )
         })?;
     }
     let content = serde_json::from_str(&text).map_err(|error| {
-        Error::input(format!("expected the content as JSON: {error}"), "see `watchfire openapi` for the kind's schema")
+        Error::input(
+            format!("expected the content as JSON: {error}"),
+            "see `watchfire openapi` for the kind's schema",
+        )
     })?;
     let proposal = Proposal {
         kind: arguments.kind.clone(),
@@ -62,21 +68,33 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<(), Error> {
     let node = &status["node"];
     let mut page = format!(
         "{}  {}  charter edition {}  {}  {}\n",
-        word(&node["id"]), word(&node["realm"]), node["edition"], word(&node["state"]), word(&status["now"])
+        word(&node["id"]),
+        word(&node["realm"]),
+        node["edition"],
+        word(&node["state"]),
+        word(&status["now"])
     );
     for line in status["lines"].as_array().into_iter().flatten() {
         page += &format!(
             "line {}  {}  lag {} ms  clock {} ms  {}\n",
-            word(&line["id"]), word(&line["state"]), line["lag_ms"], line["clock_offset_ms"], word(&line["note"])
+            word(&line["id"]),
+            word(&line["state"]),
+            line["lag_ms"],
+            line["clock_offset_ms"],
+            word(&line["note"])
         );
         for lane in line["lanes"].as_array().into_iter().flatten() {
             page += &format!(
                 "  {:9}  sent {}  held there {}  received {}\n",
-                word(&lane["lane"]), lane["sent"], lane["held"], lane["received"]
+                word(&lane["lane"]),
+                lane["sent"],
+                lane["held"],
+                lane["received"]
             );
         }
     }
-    page += &format!("receipts complete: {}   console {}\n", status["receipts_complete"], client.url());
+    page +=
+        &format!("receipts complete: {}   console {}\n", status["receipts_complete"], client.url());
     print(&page);
     Ok(())
 }
@@ -110,12 +128,13 @@ impl ReplayArguments {
             charter: std::sync::Arc::clone(&being.charter),
             secrets: being.secrets.clone(),
         };
-        let (node, outputs) = sync::Node::restore(setup, &store, Some(&high_water), now, &mut SystemEntropy)
-        .map_err(|error| Error::Store {
-            path: database,
-            message: error.to_string(),
-            hint: "run `watchfire fsck`".to_owned(),
-        })?;
+        let (node, outputs) =
+            sync::Node::restore(setup, &store, Some(&high_water), now, &mut SystemEntropy)
+                .map_err(|error| Error::Store {
+                    path: database,
+                    message: error.to_string(),
+                    hint: "run `watchfire fsck`".to_owned(),
+                })?;
         let mut view = View::new(name);
         for output in &outputs {
             if let Output::Fact { fact, .. } = output
@@ -174,7 +193,8 @@ impl FsckArguments {
             Err(error) => faults.push(error.to_string()),
             Ok(store) => {
                 faults.extend(store.integrity());
-                let mut high_water = log::HighWater::new(being.charter.realm().clone(), being.config.node);
+                let mut high_water =
+                    log::HighWater::new(being.charter.realm().clone(), being.config.node);
                 marks.iter().flatten().for_each(|mark| high_water.raise(mark));
                 let scope = log::FsckScope {
                     charter: &being.charter,
@@ -185,7 +205,9 @@ impl FsckArguments {
                 let report = log::fsck(&store, &scope);
                 (entries, checkpoints, receipts) =
                     (report.entries, report.checkpoints, report.receipts);
-                faults.extend(report.faults.iter().map(|fault| format!("{}: {}", fault.place, fault.problem)));
+                faults.extend(
+                    report.faults.iter().map(|fault| format!("{}: {}", fault.place, fault.problem)),
+                );
             }
         }
         if self.json {
@@ -195,8 +217,14 @@ impl FsckArguments {
             });
             print(&format!("{answer}\n"));
         } else {
-            let seal = if sealed { "every byte compared with the seal" } else { "not sealed: the node did not stop cleanly, or runs; rows were verified" };
-            print(&format!("{entries} entries, {checkpoints} checkpoints, {receipts} receipts; {seal}\n"));
+            let seal = if sealed {
+                "every byte compared with the seal"
+            } else {
+                "not sealed: the node did not stop cleanly, or runs; rows were verified"
+            };
+            print(&format!(
+                "{entries} entries, {checkpoints} checkpoints, {receipts} receipts; {seal}\n"
+            ));
             for fault in &faults {
                 print(&format!("fault: {fault}\n"));
             }
@@ -207,7 +235,8 @@ impl FsckArguments {
             Err(Error::Store {
                 path: database,
                 message: format!("{} faults", faults.len()),
-                hint: "restore the store from a backup or let partners send the log again".to_owned(),
+                hint: "restore the store from a backup or let partners send the log again"
+                    .to_owned(),
             })
         }
     }
@@ -217,21 +246,34 @@ impl FsckArguments {
 pub(super) fn domains(markdown: bool) -> String {
     let mut page = String::new();
     if markdown {
-        page += "# Domains\n\nMade by `watchfire domains --markdown` from the registry; do not edit.\n";
+        page +=
+            "# Domains\n\nMade by `watchfire domains --markdown` from the registry; do not edit.\n";
     }
     for domain in domains::domains() {
         let own = |name: &str| name.split('.').next() == Some(domain.name);
         if markdown {
-            page += &format!("\n## {}\n\n{}, fold edition {}.\n\n", domain.name, domain.title, domain.fold_edition);
+            page += &format!(
+                "\n## {}\n\n{}, fold edition {}.\n\n",
+                domain.name, domain.title, domain.fold_edition
+            );
             page += "| kind | edition | precedence | what it says |\n| --- | --- | --- | --- |\n";
         } else {
-            page += &format!("{}  {}, fold edition {}\n", domain.name, domain.title, domain.fold_edition);
+            page += &format!(
+                "{}  {}, fold edition {}\n",
+                domain.name, domain.title, domain.fold_edition
+            );
         }
         for kind in domains::kinds().iter().filter(|kind| own(kind.name)) {
             page += &if markdown {
-                format!("| `{}` | {} | {} | {} |\n", kind.name, kind.edition, kind.precedence, kind.summary)
+                format!(
+                    "| `{}` | {} | {} | {} |\n",
+                    kind.name, kind.edition, kind.precedence, kind.summary
+                )
             } else {
-                format!("  {} edition {}, {}: {}\n", kind.name, kind.edition, kind.precedence, kind.summary)
+                format!(
+                    "  {} edition {}, {}: {}\n",
+                    kind.name, kind.edition, kind.precedence, kind.summary
+                )
             };
         }
         if markdown {

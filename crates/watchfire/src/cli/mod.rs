@@ -137,7 +137,12 @@ pub(crate) fn run() -> Result<(), Error> {
             Ok(())
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "watchfire", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "watchfire",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
     }

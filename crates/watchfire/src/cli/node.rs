@@ -85,7 +85,9 @@ impl NodeArguments {
             .worker_threads(2)
             .enable_all()
             .build()
-            .map_err(|error| Error::input(error.to_string(), "check the system's limits on threads"))?;
+            .map_err(|error| {
+                Error::input(error.to_string(), "check the system's limits on threads")
+            })?;
         let stopped = stopped(self.stop_with_stdin);
         runtime.block_on(crate::node::run(being, stopped, move |console, link| {
             if ready_json {

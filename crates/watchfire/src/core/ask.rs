@@ -38,7 +38,9 @@ impl Core {
             Question::Entry { id, reply } => drop(reply.send(self.entry(id))),
             Question::Cap { warning, reply } => drop(reply.send(self.cap(&warning))),
             Question::Append { proposal, reply } => self.append_proposal(proposal, reply),
-            Question::Scans { scans, audience, reply } => self.append_scans(&scans, audience, reply),
+            Question::Scans { scans, audience, reply } => {
+                self.append_scans(&scans, audience, reply)
+            }
             Question::Act { warning, act, note, reply } => self.act(&warning, act, note, reply),
             Question::Subscribe { view, seen, reply } => {
                 drop(reply.send(self.views.subscribe(&view, seen, self.clock.now())));
@@ -195,8 +197,12 @@ impl Core {
         let known = domains::kinds();
         let kind = known.iter().find(|kind| kind.name == proposal.kind).ok_or_else(|| {
             let names: Vec<&str> = known.iter().map(|kind| kind.name).collect();
-            Problem::refused(format!("expected a kind out of `{}`, got `{}`", names.join("`, `"), proposal.kind))
-                .hint("`x-watchfire-kinds` in `/openapi.json` describes each")
+            Problem::refused(format!(
+                "expected a kind out of `{}`, got `{}`",
+                names.join("`, `"),
+                proposal.kind
+            ))
+            .hint("`x-watchfire-kinds` in `/openapi.json` describes each")
         })?;
         let officers_act = [
             domains::warning::RELEASE_KIND,
@@ -207,15 +213,20 @@ impl Core {
             return Err(Problem::forbidden("an officer's act is not appended by hand")
                 .hint("use the warning's own `release`, `update` or `cancel`"));
         }
-        let content = (kind.from_json)(&proposal.content)
-            .map_err(|error| Problem::refused(error.to_string()).hint("see the kind's schema in `/openapi.json`"))?;
+        let content = (kind.from_json)(&proposal.content).map_err(|error| {
+            Problem::refused(error.to_string()).hint("see the kind's schema in `/openapi.json`")
+        })?;
         let audience = match &proposal.audience {
             None => self.charter.everyone(),
-            Some(text) => text.parse().map_err(|error: log::Error| Problem::refused(error.to_string()))?,
+            Some(text) => {
+                text.parse().map_err(|error: log::Error| Problem::refused(error.to_string()))?
+            }
         };
         let precedence = match &proposal.precedence {
             None => kind.precedence,
-            Some(text) => text.parse().map_err(|error: log::Error| Problem::refused(error.to_string()))?,
+            Some(text) => {
+                text.parse().map_err(|error: log::Error| Problem::refused(error.to_string()))?
+            }
         };
         let timeout_ms = i64::from(proposal.timeout_ms.unwrap_or(TIMEOUT_MS));
         Ok(Draft {
@@ -240,8 +251,13 @@ impl Core {
         for scan in scans {
             if let Err(fault) = domains::track::events::Scan::new(scan.clone()) {
                 self.refused += 1;
-                drop(reply.send(Err(Problem::refused(fault.to_string())
-                    .hint("mend the sensor's figures; nothing of this request was appended"))));
+                drop(reply.send(
+                    Err(
+                        Problem::refused(fault.to_string()).hint(
+                            "mend the sensor's figures; nothing of this request was appended",
+                        ),
+                    ),
+                ));
                 return;
             }
             contents.push(encode_content(scan));

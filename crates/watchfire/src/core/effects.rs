@@ -43,8 +43,13 @@ impl Core {
     ) {
         let Some(waiter) = self.waiting.remove(&ticket) else { return };
         let Some(entry) = entry else {
-            return Self::disappoint(waiter, &Problem::conflict("the store has not answered in time; the entry may yet be appended")
-                .hint("see the findings; the node goes on by itself when the store works again"));
+            return Self::disappoint(
+                waiter,
+                &Problem::conflict(
+                    "the store has not answered in time; the entry may yet be appended",
+                )
+                .hint("see the findings; the node goes on by itself when the store works again"),
+            );
         };
         self.appended += 1;
         match waiter {
@@ -96,7 +101,10 @@ impl Core {
                     domains::Severity::Error,
                     format!("{} {}", fact.origin, fact.kind),
                     format!("entry `{}` is not folded: {why}", fact.id),
-                    Some("speak to the partner: the act must be signed by an officer on its roster".to_owned()),
+                    Some(
+                        "speak to the partner: the act must be signed by an officer on its roster"
+                            .to_owned(),
+                    ),
                 );
                 false
             }
@@ -142,7 +150,10 @@ impl Core {
         };
         let view = ViewName::Audience(self.charter.everyone());
         let pictures = self.views.view(&view)?.live(self.clock.now());
-        let known = pictures.warning.state().ok_or_else(|| Problem::conflict("the warning domain is quarantined"))?;
+        let known = pictures
+            .warning
+            .state()
+            .ok_or_else(|| Problem::conflict("the warning domain is quarantined"))?;
         let sign = |bytes: &[u8]| officer.sign(bytes);
         let key_id = officer.key_id();
         let desire = warning::act(
@@ -154,7 +165,11 @@ impl Core {
             self.charter.realm(),
         )
         .map_err(|error| {
-            let problem = if error.unknown { Problem::not_found(error.message) } else { Problem::conflict(error.message) };
+            let problem = if error.unknown {
+                Problem::not_found(error.message)
+            } else {
+                Problem::conflict(error.message)
+            };
             problem.hint(error.hint)
         })?;
         Ok((self.draft_of(desire, *warning.audience()), state))

@@ -25,9 +25,7 @@ use log::{Audience, Charter, EntryId, Fact, LogId};
 use sync::{Node, Op, Output, Ticket};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use self::answers::{
-    Acted, Appended, Digest, EntryAnswer, Proposal, Status,
-};
+use self::answers::{Acted, Appended, Digest, EntryAnswer, Proposal, Status};
 use self::items::FindingItem;
 use self::lines::LineTable;
 use self::pictures::Views;
@@ -68,12 +66,34 @@ pub(crate) enum Question {
     Status(oneshot::Sender<Status>),
     Views(oneshot::Sender<Vec<String>>),
     Metrics(oneshot::Sender<Metrics>),
-    Picture { view: ViewName, domain: String, reply: oneshot::Sender<Result<Collections, Problem>> },
-    Digest { view: ViewName, cut: Option<Cut>, reply: oneshot::Sender<Result<Digest, Problem>> },
-    Entries { log: LogId, from: u64, limit: u64, reply: oneshot::Sender<Vec<EntryAnswer>> },
-    Entry { id: EntryId, reply: oneshot::Sender<Option<EntryAnswer>> },
-    Cap { warning: String, reply: oneshot::Sender<Result<String, Problem>> },
-    Append { proposal: Proposal, reply: oneshot::Sender<Result<Appended, Problem>> },
+    Picture {
+        view: ViewName,
+        domain: String,
+        reply: oneshot::Sender<Result<Collections, Problem>>,
+    },
+    Digest {
+        view: ViewName,
+        cut: Option<Cut>,
+        reply: oneshot::Sender<Result<Digest, Problem>>,
+    },
+    Entries {
+        log: LogId,
+        from: u64,
+        limit: u64,
+        reply: oneshot::Sender<Vec<EntryAnswer>>,
+    },
+    Entry {
+        id: EntryId,
+        reply: oneshot::Sender<Option<EntryAnswer>>,
+    },
+    Cap {
+        warning: String,
+        reply: oneshot::Sender<Result<String, Problem>>,
+    },
+    Append {
+        proposal: Proposal,
+        reply: oneshot::Sender<Result<Appended, Problem>>,
+    },
     Scans {
         scans: Vec<domains::track::events::ScanReport>,
         audience: Option<Audience>,
@@ -300,7 +320,10 @@ impl Core {
                 domains::Severity::Warning,
                 format!("line from {address}"),
                 format!("turned away: {why}"),
-                Some("compare both nodes' charters: edition, realm and this node's TLS key".to_owned()),
+                Some(
+                    "compare both nodes' charters: edition, realm and this node's TLS key"
+                        .to_owned(),
+                ),
             ),
         }
     }
@@ -323,7 +346,8 @@ impl Core {
             Some(fault) => (domains::Severity::Error, format!("appends are paused: {fault}")),
             None => (domains::Severity::Info, "appends go on: the store works again".to_owned()),
         };
-        let hint = fault.as_ref().map(|_| "free space on the disk; the node goes on by itself".to_owned());
+        let hint =
+            fault.as_ref().map(|_| "free space on the disk; the node goes on by itself".to_owned());
         self.find(severity, "store".to_owned(), message, hint);
         self.store_fault = fault;
     }
@@ -383,7 +407,10 @@ impl Core {
 
     fn order(&mut self, job: Job, op: Op) {
         // The store's thread ends only with the process; if it died, the node must not go on as if.
-        assert!(self.store.send(job).is_ok(), "the store's thread lives as long as the loop ({op:?})");
+        assert!(
+            self.store.send(job).is_ok(),
+            "the store's thread lives as long as the loop ({op:?})"
+        );
     }
 
     fn know(&mut self, fact: &Arc<Fact>) {

@@ -1,6 +1,6 @@
 //! The views a node folds, and their consoles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
@@ -18,6 +18,10 @@ const UPDATES_MAX: usize = 64;
 /// Every view of this node.
 pub(super) struct Views {
     seats: BTreeMap<ViewName, Seat>,
+    /// Names of the seats, the widest audience first, `own` last.
+    widest_first: Vec<ViewName>,
+    /// Entries wanted by some view and asked for, until no view wants them.
+    asked: BTreeSet<String>,
     boot: u64,
 }
 
@@ -25,8 +29,6 @@ struct Seat {
     view: View,
     console: Console,
     updates: broadcast::Sender<Update>,
-    /// Entries wanted and asked for, until the wish is gone.
-    asked: BTreeMap<String, Timestamp>,
     fresh: bool,
 }
 
@@ -41,9 +43,15 @@ impl Views {
     pub(super) fn new(me: NodeId, charter: &Charter) -> Self {
         let boot = crate::entropy::random_u64();
         let mut names = vec![ViewName::Own];
-        names.extend(
-            charter.audiences_of(me.partner()).map(ViewName::Audience),
-        );
+        names.extend(charter.audiences_of(me.partner()).map(ViewName::Audience));
+        let mut widest_first = names.clone();
+        widest_first.sort_by_key(|name| {
+            let members = match name {
+                ViewName::Own => 0,
+                ViewName::Audience(audience) => audience.members().len(),
+            };
+            (std::cmp::Reverse(members), name.clone())
+        });
         let seats = names
             .into_iter()
             .map(|name| {
@@ -51,13 +59,12 @@ impl Views {
                     view: View::new(name.clone()),
                     console: Console::new(name.to_string(), boot),
                     updates: broadcast::channel(UPDATES_MAX).0,
-                    asked: BTreeMap::new(),
                     fresh: true,
                 };
                 (name, seat)
             })
             .collect();
-        Self { seats, boot }
+        Self { seats, widest_first, asked: BTreeSet::new(), boot }
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -122,10 +129,17 @@ impl Views {
         mut shell: BTreeMap<ViewName, Collections>,
     ) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        for (name, seat) in &mut self.seats {
+        let mut wished = BTreeSet::new();
+        // The widest audience that wants something gets it; narrower views want the same thing too.
+        for name in &self.widest_first {
+            let Some(seat) = self.seats.get_mut(name) else { continue };
             let live = seat.view.live(now);
             let audience = name.audience(me.partner());
-            wanted.extend(seat.wishes(live.desires(me, &audience, now), audience, now));
+            for desire in live.desires(me, &audience, now) {
+                if wished.insert(desire.key.clone()) && self.asked.insert(desire.key.clone()) {
+                    wanted.push(Wanted { audience, desire });
+                }
+            }
             let mut collections = shell.remove(name).unwrap_or_default();
             let mut items = live.items(now).into_collections();
             if let Some(warnings) = items.get_mut(domains::warning::WARNINGS_COLLECTION) {
@@ -138,6 +152,7 @@ impl Views {
                 seat.updates.send(Update(Arc::new(delta.clone()))).ok();
             }
         }
+        self.asked.retain(|key| wished.contains(key));
         wanted
     }
 
@@ -157,19 +172,6 @@ impl Views {
             .map(|(name, items)| ((*name).to_owned(), items.len() as u64))
             .collect();
         Ok((view.digest_of(&pictures), counts))
-    }
-}
-
-impl Seat {
-    /// The wishes not asked for before; forgets those that are no longer wished.
-    fn wishes(&mut self, desires: Vec<Desire>, audience: Audience, now: Timestamp) -> Vec<Wanted> {
-        let keys: Vec<&String> = desires.iter().map(|desire| &desire.key).collect();
-        self.asked.retain(|key, _| keys.contains(&key));
-        desires
-            .into_iter()
-            .filter(|desire| self.asked.insert(desire.key.clone(), now).is_none())
-            .map(|desire| Wanted { audience, desire })
-            .collect()
     }
 }
 

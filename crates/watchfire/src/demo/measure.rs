@@ -114,7 +114,10 @@ pub(super) struct Settled {
 
 /// Waits until every node's entries are held by all that should hold them, or the time is over; the
 /// cut is what all hold in common.
-pub(super) fn settle(clients: &BTreeMap<PartnerId, Client>, within: Duration) -> Result<Settled, Error> {
+pub(super) fn settle(
+    clients: &BTreeMap<PartnerId, Client>,
+    within: Duration,
+) -> Result<Settled, Error> {
     let begun = crate::clock::instant();
     let mut target: Option<BTreeMap<String, u64>> = None;
     loop {
@@ -143,7 +146,8 @@ pub(super) fn settle(clients: &BTreeMap<PartnerId, Client>, within: Duration) ->
         let common = common.unwrap_or_default();
         // Pulses go on for ever, so the target is what stood in the logs at the first look.
         let target = target.get_or_insert(union);
-        let reached = target.iter().all(|(log, size)| common.get(log).is_some_and(|held| held >= size));
+        let reached =
+            target.iter().all(|(log, size)| common.get(log).is_some_and(|held| held >= size));
         if (reached && complete.len() == clients.len()) || begun.elapsed() >= within {
             let cut = if reached { target.clone() } else { common };
             return Ok(Settled { cut, receipts_complete: complete });

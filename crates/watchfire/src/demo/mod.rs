@@ -115,7 +115,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
 type Loaded = (Scenario, Option<Vec<u8>>);
 
 fn load(options: &Options) -> Result<Loaded, Error> {
-    let read = |path: &PathBuf| std::fs::read(path).map_err(|error| Error::file("read", path, error));
+    let read =
+        |path: &PathBuf| std::fs::read(path).map_err(|error| Error::file("read", path, error));
     match &options.scenario {
         None => Ok((Scenario::read(SCENARIO, "hwasong14-2017-07-28")?, Some(TRUTH.to_vec()))),
         Some((path, truth)) => {
@@ -219,10 +220,12 @@ impl Stage {
         }
         let last = self.forecasts.last();
         let at = |lead: f64| {
-            self.forecasts.iter().rev().find(|f| f.lead_s >= lead).map(|f| json!({
-                "lead_s": f.lead_s, "error_km": f.error_km, "time_error_s": f.time_error_s,
-                "sigma_km": f.sigma_km, "time_sigma_s": f.time_sigma_s,
-            }))
+            self.forecasts.iter().rev().find(|f| f.lead_s >= lead).map(|f| {
+                json!({
+                    "lead_s": f.lead_s, "error_km": f.error_km, "time_error_s": f.time_error_s,
+                    "sigma_km": f.sigma_km, "time_sigma_s": f.time_sigma_s,
+                })
+            })
         };
         Ok(json!({
             "nodes": rows,
@@ -240,7 +243,11 @@ impl Stage {
             for row in rows {
                 eprintln!(
                     "{}: digest {} tracks {} warnings {} receipts complete {}",
-                    row["partner"], row["digest"], row["tracks"], row["warnings"], row["receipts_complete"]
+                    row["partner"],
+                    row["digest"],
+                    row["tracks"],
+                    row["warnings"],
+                    row["receipts_complete"]
                 );
             }
         }

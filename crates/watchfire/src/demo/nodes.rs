@@ -45,7 +45,12 @@ impl Nodes {
                 )
             })?;
             let word = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
-            nodes.0.push(Started { id: member.node, console: word("console"), link: word("link"), child });
+            nodes.0.push(Started {
+                id: member.node,
+                console: word("console"),
+                link: word("link"),
+                child,
+            });
         }
         Ok(nodes)
     }

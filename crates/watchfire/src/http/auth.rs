@@ -48,11 +48,7 @@ fn same(a: &str, b: &str) -> bool {
 impl Auth {
     /// With the token local commands use.
     pub(crate) const fn new(control: String) -> Self {
-        Self {
-            control,
-            links: Mutex::new(VecDeque::new()),
-            sessions: Mutex::new(BTreeMap::new()),
-        }
+        Self { control, links: Mutex::new(VecDeque::new()), sessions: Mutex::new(BTreeMap::new()) }
     }
 
     /// A new one-time token for `/login`.
@@ -75,7 +71,8 @@ impl Auth {
         let session = random_token();
         let mut sessions = self.sessions.lock().expect("no holder panics");
         if sessions.len() >= SESSIONS_MAX
-            && let Some(oldest) = sessions.iter().min_by_key(|(_, used)| **used).map(|(id, _)| id.clone())
+            && let Some(oldest) =
+                sessions.iter().min_by_key(|(_, used)| **used).map(|(id, _)| id.clone())
         {
             sessions.remove(&oldest);
         }
@@ -192,7 +189,9 @@ mod tests {
     #[test]
     fn only_the_right_token_is_admitted() {
         let auth = Auth::new("control".to_owned());
-        for (value, expect) in [("Bearer control", true), ("Bearer contro", false), ("control", false)] {
+        for (value, expect) in
+            [("Bearer control", true), ("Bearer contro", false), ("control", false)]
+        {
             assert_eq!(auth.admits(&headers(&[(header::AUTHORIZATION, value)])), expect, "{value}");
         }
         assert!(!auth.admits(&HeaderMap::new()));

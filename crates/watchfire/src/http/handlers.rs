@@ -107,7 +107,10 @@ pub(super) async fn districts() -> Response {
     (headers, domains::warning::districts().geojson().to_string()).into_response()
 }
 
-pub(super) async fn cap(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn cap(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let xml = app.ask(|reply| Question::Cap { warning: id, reply }).await??;
     Ok(([(header::CONTENT_TYPE, "application/cap+xml")], xml).into_response())
 }
@@ -134,9 +137,8 @@ pub(super) async fn reports(
 ) -> Answer<Ingested> {
     let audience = audience_of(&query)?;
     let body = body.map_err(|_| Problem::too_large(limits::HTTP_BODY_BYTES_MAX))?;
-    let feed = ingest::from_lines(&body).map_err(|error| {
-        Problem::refused(error.to_string()).hint(error.hint())
-    })?;
+    let feed = ingest::from_lines(&body)
+        .map_err(|error| Problem::refused(error.to_string()).hint(error.hint()))?;
     ingest(&app, feed, audience).await
 }
 
@@ -157,8 +159,7 @@ async fn ingest(app: &App, feed: ingest::Feed, audience: Option<Audience>) -> An
     let plots = feed.plots();
     let skipped = feed.skipped.clone();
     let scans = feed.scans;
-    let entries =
-        app.ask(|reply| Question::Scans { scans, audience, reply }).await??;
+    let entries = app.ask(|reply| Question::Scans { scans, audience, reply }).await??;
     Ok(Json(Ingested { appended: entries.len() as u64, entries, plots, skipped }))
 }
 
@@ -180,15 +181,30 @@ pub(super) fn view_of(query: &BTreeMap<String, String>) -> Result<ViewName, Prob
 
 type Note = Result<Json<WarningNote>, JsonRejection>;
 
-pub(super) async fn release(app: State<App>, id: Path<String>, headers: HeaderMap, note: Note) -> Answer<Acted> {
+pub(super) async fn release(
+    app: State<App>,
+    id: Path<String>,
+    headers: HeaderMap,
+    note: Note,
+) -> Answer<Acted> {
     act(app, id, Act::Release, &headers, note).await
 }
 
-pub(super) async fn update(app: State<App>, id: Path<String>, headers: HeaderMap, note: Note) -> Answer<Acted> {
+pub(super) async fn update(
+    app: State<App>,
+    id: Path<String>,
+    headers: HeaderMap,
+    note: Note,
+) -> Answer<Acted> {
     act(app, id, Act::Update, &headers, note).await
 }
 
-pub(super) async fn cancel(app: State<App>, id: Path<String>, headers: HeaderMap, note: Note) -> Answer<Acted> {
+pub(super) async fn cancel(
+    app: State<App>,
+    id: Path<String>,
+    headers: HeaderMap,
+    note: Note,
+) -> Answer<Acted> {
     act(app, id, Act::Cancel, &headers, note).await
 }
 
@@ -210,7 +226,9 @@ async fn act(
 
 pub(super) async fn link(State(app): State<App>, headers: HeaderMap) -> Answer<Link> {
     if !headers.contains_key(header::AUTHORIZATION) {
-        return Err(Problem::forbidden("expected the control token; links are made by local commands"));
+        return Err(Problem::forbidden(
+            "expected the control token; links are made by local commands",
+        ));
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     Ok(Json(Link { url: format!("http://{host}/login?token={}", app.auth.link()) }))

@@ -35,7 +35,11 @@ fn text(metrics: &Metrics) -> String {
     for (view, count) in &status.facts {
         page.sample("watchfire_view_facts", &format!("view=\"{view}\""), *count);
     }
-    page.family("watchfire_view_refolded_total", "counter", "Facts folded again because one came late");
+    page.family(
+        "watchfire_view_refolded_total",
+        "counter",
+        "Facts folded again because one came late",
+    );
     for (view, count) in &status.refolded {
         page.sample("watchfire_view_refolded_total", &format!("view=\"{view}\""), *count);
     }
@@ -55,7 +59,11 @@ fn lines(page: &mut Page, metrics: &Metrics) {
     page.family("watchfire_line_lag_seconds", "gauge", "Half of the shortest recent round trip");
     for line in &metrics.status.lines {
         if let Some(lag_ms) = line.lag_ms {
-            page.sample("watchfire_line_lag_seconds", &format!("peer=\"{}\"", line.id), lag_ms / 1e3);
+            page.sample(
+                "watchfire_line_lag_seconds",
+                &format!("peer=\"{}\"", line.id),
+                lag_ms / 1e3,
+            );
         }
     }
     page.family("watchfire_line_waiting_frames", "gauge", "Frames queued for a line");
@@ -86,7 +94,8 @@ struct Page(String);
 
 impl Page {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
-        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("writing to a string");
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
+            .expect("writing to a string");
     }
 
     fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {

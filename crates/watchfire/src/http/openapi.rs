@@ -104,7 +104,8 @@ fn domain_path(domain: &domains::Capabilities, generator: &mut SchemaGenerator) 
 }
 
 fn stream_path(generator: &mut SchemaGenerator) -> Value {
-    let (snapshot, delta) = (generator.subschema_for::<Snapshot>(), generator.subschema_for::<Delta>());
+    let (snapshot, delta) =
+        (generator.subschema_for::<Snapshot>(), generator.subschema_for::<Delta>());
     json!({
         "get": {
             "operationId": "stream",

@@ -4,10 +4,10 @@ use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{App, handlers};
+use crate::console::Collections;
 use crate::core::answers::{
     Acted, Appended, Digest, EntryAnswer, Ingested, Link, Proposal, Status, WarningNote,
 };
-use crate::console::Collections;
 
 /// What a body is made of.
 pub(super) enum Body {
@@ -67,14 +67,82 @@ fn reading() -> Vec<Route> {
         handler,
     };
     vec![
-        read("/api/v1/status", "status", "node", "What the node is, its lines, logs and receipts", &[], Body::json::<Status>(), get(handlers::status)),
-        read("/api/v1/views", "views", "node", "The views this node folds", &[], Body::json::<Vec<String>>(), get(handlers::views)),
-        read("/api/v1/picture/{domain}", "picture", "pictures", "One domain's picture in a view", &[VIEW], Body::json::<Collections>(), get(handlers::picture)),
-        read("/api/v1/digest", "digest", "pictures", "The digest of a view at a cut", &[VIEW, ("cut", "log=size pairs separated by commas; all held entries if absent")], Body::json::<Digest>(), get(handlers::digest)),
-        read("/api/v1/entries", "entries", "log", "Readable entries of a log", &[("log", "the log's name"), ("from", "first index, 0 if absent"), ("limit", "at most 1000, 100 if absent")], Body::json::<Vec<EntryAnswer>>(), get(handlers::entries)),
-        read("/api/v1/entries/{id}", "entry", "log", "One readable entry, and who holds it", &[], Body::json::<EntryAnswer>(), get(handlers::entry)),
-        read("/api/v1/districts", "districts", "warning", "The districts warnings name, as GeoJSON", &[], Body::Text("application/geo+json"), get(handlers::districts)),
-        read("/api/v1/warnings/{id}/cap", "warning_cap", "warning", "A warning as CAP 1.2", &[], Body::Text("application/cap+xml"), get(handlers::cap)),
+        read(
+            "/api/v1/status",
+            "status",
+            "node",
+            "What the node is, its lines, logs and receipts",
+            &[],
+            Body::json::<Status>(),
+            get(handlers::status),
+        ),
+        read(
+            "/api/v1/views",
+            "views",
+            "node",
+            "The views this node folds",
+            &[],
+            Body::json::<Vec<String>>(),
+            get(handlers::views),
+        ),
+        read(
+            "/api/v1/picture/{domain}",
+            "picture",
+            "pictures",
+            "One domain's picture in a view",
+            &[VIEW],
+            Body::json::<Collections>(),
+            get(handlers::picture),
+        ),
+        read(
+            "/api/v1/digest",
+            "digest",
+            "pictures",
+            "The digest of a view at a cut",
+            &[VIEW, ("cut", "log=size pairs separated by commas; all held entries if absent")],
+            Body::json::<Digest>(),
+            get(handlers::digest),
+        ),
+        read(
+            "/api/v1/entries",
+            "entries",
+            "log",
+            "Readable entries of a log",
+            &[
+                ("log", "the log's name"),
+                ("from", "first index, 0 if absent"),
+                ("limit", "at most 1000, 100 if absent"),
+            ],
+            Body::json::<Vec<EntryAnswer>>(),
+            get(handlers::entries),
+        ),
+        read(
+            "/api/v1/entries/{id}",
+            "entry",
+            "log",
+            "One readable entry, and who holds it",
+            &[],
+            Body::json::<EntryAnswer>(),
+            get(handlers::entry),
+        ),
+        read(
+            "/api/v1/districts",
+            "districts",
+            "warning",
+            "The districts warnings name, as GeoJSON",
+            &[],
+            Body::Text("application/geo+json"),
+            get(handlers::districts),
+        ),
+        read(
+            "/api/v1/warnings/{id}/cap",
+            "warning_cap",
+            "warning",
+            "A warning as CAP 1.2",
+            &[],
+            Body::Text("application/cap+xml"),
+            get(handlers::cap),
+        ),
     ]
 }
 
@@ -92,13 +160,76 @@ fn writing() -> Vec<Route> {
     };
     let note = || Some(Body::json::<WarningNote>());
     vec![
-        write("/api/v1/entries", "append", "log", "Append a statement of a registered kind", &[], Some(Body::json::<Proposal>()), Body::json::<Appended>(), post(handlers::append)),
-        write("/api/v1/reports", "reports", "track", "Append sensor scans given as the lines of a scenario file", &[("audience", "who may read them; all partners if absent")], Some(Body::Text("application/jsonl")), Body::json::<Ingested>(), post(handlers::reports)),
-        write("/api/v1/asterix", "asterix", "track", "Append target reports given as ASTERIX or a capture of it", &[("audience", "who may read them; all partners if absent")], Some(Body::Text("application/octet-stream")), Body::json::<Ingested>(), post(handlers::asterix)),
-        write("/api/v1/warnings/{id}/release", "warning_release", "warning", "Release a drafted warning", &[], note(), Body::json::<Acted>(), post(handlers::release)),
-        write("/api/v1/warnings/{id}/update", "warning_update", "warning", "Release the drafted update of a warning", &[], note(), Body::json::<Acted>(), post(handlers::update)),
-        write("/api/v1/warnings/{id}/cancel", "warning_cancel", "warning", "Cancel a warning", &[], note(), Body::json::<Acted>(), post(handlers::cancel)),
-        write("/api/v1/links", "link", "node", "A new one-time log-in link; for local commands", &[], None, Body::json::<Link>(), post(handlers::link)),
+        write(
+            "/api/v1/entries",
+            "append",
+            "log",
+            "Append a statement of a registered kind",
+            &[],
+            Some(Body::json::<Proposal>()),
+            Body::json::<Appended>(),
+            post(handlers::append),
+        ),
+        write(
+            "/api/v1/reports",
+            "reports",
+            "track",
+            "Append sensor scans given as the lines of a scenario file",
+            &[("audience", "who may read them; all partners if absent")],
+            Some(Body::Text("application/jsonl")),
+            Body::json::<Ingested>(),
+            post(handlers::reports),
+        ),
+        write(
+            "/api/v1/asterix",
+            "asterix",
+            "track",
+            "Append target reports given as ASTERIX or a capture of it",
+            &[("audience", "who may read them; all partners if absent")],
+            Some(Body::Text("application/octet-stream")),
+            Body::json::<Ingested>(),
+            post(handlers::asterix),
+        ),
+        write(
+            "/api/v1/warnings/{id}/release",
+            "warning_release",
+            "warning",
+            "Release a drafted warning",
+            &[],
+            note(),
+            Body::json::<Acted>(),
+            post(handlers::release),
+        ),
+        write(
+            "/api/v1/warnings/{id}/update",
+            "warning_update",
+            "warning",
+            "Release the drafted update of a warning",
+            &[],
+            note(),
+            Body::json::<Acted>(),
+            post(handlers::update),
+        ),
+        write(
+            "/api/v1/warnings/{id}/cancel",
+            "warning_cancel",
+            "warning",
+            "Cancel a warning",
+            &[],
+            note(),
+            Body::json::<Acted>(),
+            post(handlers::cancel),
+        ),
+        write(
+            "/api/v1/links",
+            "link",
+            "node",
+            "A new one-time log-in link; for local commands",
+            &[],
+            None,
+            Body::json::<Link>(),
+            post(handlers::link),
+        ),
     ]
 }
 

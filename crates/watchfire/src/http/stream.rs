@@ -44,10 +44,8 @@ pub(super) async fn stream(
         feed(app, subscription, sender).await;
     });
     let events = futures_core_stream(move |context| receiver.poll_recv(context));
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::from_stream(events)).into_response())
 }
 

@@ -72,7 +72,13 @@ pub(crate) async fn start(
     })?;
     let lines = Arc::new(lines);
     let numbers = Arc::new(std::sync::atomic::AtomicU64::new(1));
-    tokio::spawn(accept(listener, Arc::clone(&lines), events.clone(), Arc::clone(&numbers), stop.clone()));
+    tokio::spawn(accept(
+        listener,
+        Arc::clone(&lines),
+        events.clone(),
+        Arc::clone(&numbers),
+        stop.clone(),
+    ));
     for (peer, address) in &lines.peers {
         if let Some(address) = address {
             let dial = Dial { lines: Arc::clone(&lines), peer: *peer, address: address.clone() };
@@ -110,7 +116,8 @@ async fn accept(
             },
             _ = stop.changed() => return,
         };
-        let (acceptor, lines, events, stop) = (acceptor.clone(), Arc::clone(&lines), events.clone(), stop.clone());
+        let (acceptor, lines, events, stop) =
+            (acceptor.clone(), Arc::clone(&lines), events.clone(), stop.clone());
         let connection = next(&numbers);
         tokio::spawn(async move {
             socket.set_nodelay(true).ok();
@@ -119,7 +126,14 @@ async fn accept(
                 Ok(Ok(tls)) => match lines.proven(tls.get_ref().1) {
                     Ok(peer) => {
                         drop(place);
-                        stream::carry(tokio_rustls::TlsStream::Server(tls), peer, connection, events, stop).await;
+                        stream::carry(
+                            tokio_rustls::TlsStream::Server(tls),
+                            peer,
+                            connection,
+                            events,
+                            stop,
+                        )
+                        .await;
                         return;
                     }
                     Err(why) => why,
@@ -168,7 +182,8 @@ impl Dial {
                     wait = BACKOFF.0;
                     let stream = tokio_rustls::TlsStream::Client(tls);
                     let connection = next(&numbers);
-                    stream::carry(stream, self.peer, connection, events.clone(), stop.clone()).await;
+                    stream::carry(stream, self.peer, connection, events.clone(), stop.clone())
+                        .await;
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(peer = %self.peer, %error, "dialling failed");

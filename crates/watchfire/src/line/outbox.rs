@@ -56,7 +56,8 @@ impl Outbox {
         queue.bytes += frame.len();
         queue.frames.push_back(frame);
         if queue.frames.len() > FRAMES_MAX || queue.bytes > BYTES_MAX {
-            queues.closed = Some("the partner takes frames too slowly; resuming from what it holds".to_owned());
+            queues.closed =
+                Some("the partner takes frames too slowly; resuming from what it holds".to_owned());
         }
         drop(queues);
         self.0.changed.notify_one();

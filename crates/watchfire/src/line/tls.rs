@@ -94,7 +94,8 @@ fn alpn(realm: &str) -> Vec<Vec<u8>> {
 }
 
 pub(super) fn acceptor(lines: &Lines) -> tokio_rustls::TlsAcceptor {
-    let resolver = rustls::server::AlwaysResolvesServerRawPublicKeys::new(Arc::clone(&lines.identity.0));
+    let resolver =
+        rustls::server::AlwaysResolvesServerRawPublicKeys::new(Arc::clone(&lines.identity.0));
     let verifier = Verifier { directory: Arc::clone(&lines.directory), expect: None };
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -106,7 +107,8 @@ pub(super) fn acceptor(lines: &Lines) -> tokio_rustls::TlsAcceptor {
 }
 
 pub(super) fn connector(lines: &Lines, peer: NodeId) -> tokio_rustls::TlsConnector {
-    let resolver = rustls::client::AlwaysResolvesClientRawPublicKeys::new(Arc::clone(&lines.identity.0));
+    let resolver =
+        rustls::client::AlwaysResolvesClientRawPublicKeys::new(Arc::clone(&lines.identity.0));
     let verifier = Verifier { directory: Arc::clone(&lines.directory), expect: Some(peer) };
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])

@@ -38,10 +38,13 @@ impl HighWaterFile {
                 Slot::Damaged(message) => damaged = Some((path.clone(), message)),
                 Slot::Whole(read) => {
                     if read.realm != *realm || read.node != node {
-                        return Err(refuse(path, format!(
-                            "expected the marks of `{node}` in `{realm}`, got those of `{}` in `{}`",
-                            read.node, read.realm
-                        )));
+                        return Err(refuse(
+                            path,
+                            format!(
+                                "expected the marks of `{node}` in `{realm}`, got those of `{}` in `{}`",
+                                read.node, read.realm
+                            ),
+                        ));
                     }
                     whole += 1;
                     read.logs().for_each(|state| marks.raise(&state));
@@ -112,7 +115,8 @@ fn refuse(path: &Path, message: String) -> Error {
         what: "high-water file",
         path: path.to_owned(),
         message,
-        hint: "restore the file; without it a restored store could sign a second history".to_owned(),
+        hint: "restore the file; without it a restored store could sign a second history"
+            .to_owned(),
     }
 }
 

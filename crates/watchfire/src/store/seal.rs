@@ -73,20 +73,24 @@ pub(crate) fn check(database: &Path) -> Result<Checked, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Checked::Absent),
         Err(error) => return Err(Error::file("read", &path, error)),
     };
-    let damaged = || Ok(Checked::Present(vec![format!("{}: the seal itself is damaged", path.display())]));
+    let damaged =
+        || Ok(Checked::Present(vec![format!("{}: the seal itself is damaged", path.display())]));
     let Ok(text) = String::from_utf8(bytes) else { return damaged() };
     let Some(split) = text.rfind("sha256 ") else { return damaged() };
     let (body, sum) = text.split_at(split);
     let expect = hex(aws_lc_rs::digest::digest(&SHA256, body.as_bytes()).as_ref());
-    let Some(lines) = body.strip_prefix(HEADING).filter(|_| sum == format!("sha256 {expect}\n")) else {
+    let Some(lines) = body.strip_prefix(HEADING).filter(|_| sum == format!("sha256 {expect}\n"))
+    else {
         return damaged();
     };
     let folder = database.parent().unwrap_or(Path::new("."));
     let mut faults = Vec::new();
     for line in lines.lines() {
         let name = line.split(' ').next().unwrap_or_default();
-        let now = digest(&folder.join(name))
-            .map_or_else(|error| error.to_string(), |(bytes, digest)| format!("{name} {bytes} {digest}"));
+        let now = digest(&folder.join(name)).map_or_else(
+            |error| error.to_string(),
+            |(bytes, digest)| format!("{name} {bytes} {digest}"),
+        );
         if now != line {
             faults.push(format!("{name}: expected the bytes that were sealed, got others"));
         }

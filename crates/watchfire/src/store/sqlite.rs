@@ -51,8 +51,9 @@ impl SqliteStore {
         let refuse = |message: String| Error::Store {
             path: path.to_owned(),
             message,
-            hint: "run `watchfire fsck` on it; a damaged store is restored from partners and backups"
-                .to_owned(),
+            hint:
+                "run `watchfire fsck` on it; a damaged store is restored from partners and backups"
+                    .to_owned(),
         };
         let flags = match access {
             Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -65,13 +66,17 @@ impl SqliteStore {
         let connection = opened.map_err(|error| refuse(error.to_string()))?;
         let store = Self { connection, path: path.to_owned() };
         let synchronous = faults.map_or("FULL", |(_, synchronous)| synchronous);
-        store.prepare(access, synchronous, faults.is_some()).map_err(|error| refuse(error.to_string()))?;
+        store
+            .prepare(access, synchronous, faults.is_some())
+            .map_err(|error| refuse(error.to_string()))?;
         let owner: i32 = store
             .connection
             .pragma_query_value(None, "application_id", |row| row.get(0))
             .map_err(|error| refuse(error.to_string()))?;
         if owner != APPLICATION_ID {
-            return Err(refuse(format!("expected a Watchfire store, got application id {owner:#x}")));
+            return Err(refuse(format!(
+                "expected a Watchfire store, got application id {owner:#x}"
+            )));
         }
         Ok(store)
     }
@@ -159,8 +164,10 @@ impl StoreRead for SqliteStore {
         from: &[u8],
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        let sql =
-            format!("SELECT key, value FROM {} WHERE key >= ?1 ORDER BY key LIMIT ?2", table.as_str());
+        let sql = format!(
+            "SELECT key, value FROM {} WHERE key >= ?1 ORDER BY key LIMIT ?2",
+            table.as_str()
+        );
         let mut statement = self.connection.prepare_cached(&sql).map_err(failed("read"))?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement
@@ -190,7 +197,8 @@ impl Store for SqliteStore {
             .map_err(failed("begin"))?;
         for write in writes {
             let Row { table, key, value } = write.row();
-            let sql = format!("INSERT OR REPLACE INTO {} (key, value) VALUES (?1, ?2)", table.as_str());
+            let sql =
+                format!("INSERT OR REPLACE INTO {} (key, value) VALUES (?1, ?2)", table.as_str());
             let mut statement = transaction.prepare_cached(&sql).map_err(failed("write"))?;
             statement.execute(params![key, value]).map_err(failed("write"))?;
         }
