@@ -37,11 +37,8 @@ process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 /** Runs one journey on a page of its own and says how it went. */
 async function take(name, journey, run) {
   if (!name.includes(wanted)) return;
-  if (journey.fixture && stand === null) {
-    counts.skipped += 1;
-    console.log(`SKIPPED: ${name}: needs the stand-in node (WATCHFIRE_URL is set)`);
-    return;
-  }
+  if (journey.fixture && stand === null) return skipped(name, 'needs the stand-in node (WATCHFIRE_URL is set)');
+  if (journey.real && stand !== null) return skipped(name, 'needs a node at WATCHFIRE_URL');
   stand?.fixture.reset();
   proxy.stalled = false;
   const started = Date.now();
@@ -51,8 +48,11 @@ async function take(name, journey, run) {
     storageState: journey.signedOut ? undefined : storageState,
   });
   try {
-    const note = await run({ page, url: proxy.url, proxy, folder, fixture: stand?.fixture });
+    let reason = null;
+    const skip = (why) => void (reason = why);
+    const note = await run({ page, url: proxy.url, proxy, folder, fixture: stand?.fixture, skip });
     if (faults.length > 0) throw new Error(faults.join('\n'));
+    if (reason !== null) return skipped(name, reason);
     counts.passed += 1;
     console.log(`ok      ${name} (${Date.now() - started} ms${note === undefined ? '' : `; ${note}`})`);
   } catch (error) {
@@ -62,6 +62,11 @@ async function take(name, journey, run) {
   } finally {
     await context.close();
   }
+}
+
+function skipped(name, why) {
+  counts.skipped += 1;
+  console.log(`SKIPPED: ${name}: ${why}`);
 }
 
 async function browserFor(webgl) {

@@ -201,11 +201,10 @@ export interface Heartbeat {
 
 export interface Digest {
   view: string;
-  fold_edition: number;
+  fold_edition: Record<string, number>;
   cut: Record<string, number>;
   digest: string;
-  tracks: number;
-  warnings: number;
+  items: Record<string, number>;
 }
 
 export interface Problem {

@@ -96,6 +96,7 @@ export const en = {
   'act.update': 'Update',
   'act.cancel': 'Cancel warning',
   'act.back': 'Go back',
+  'act.close': 'Close',
   'act.note': 'Note (kept with the entry)',
   'act.title_release': 'Release this warning?',
   'act.title_update': 'Send an update of this warning?',

@@ -98,6 +98,7 @@ export const ja: Dictionary = {
   'act.update': '更新',
   'act.cancel': '警報を取消',
   'act.back': '戻る',
+  'act.close': '閉じる',
   'act.note': '注記(エントリと共に保存)',
   'act.title_release': 'この警報を発出しますか。',
   'act.title_update': 'この警報の更新を送りますか。',

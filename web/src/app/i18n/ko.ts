@@ -98,6 +98,7 @@ export const ko: Dictionary = {
   'act.update': '갱신',
   'act.cancel': '경보 취소',
   'act.back': '돌아가기',
+  'act.close': '닫기',
   'act.note': '비고 (엔트리와 함께 보관)',
   'act.title_release': '이 경보를 발령하시겠습니까?',
   'act.title_update': '이 경보의 갱신을 보내시겠습니까?',
