@@ -1,0 +1,81 @@
+//! SIGKILL at random moments while appends come in: what was acknowledged stays.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::support::{
+    Api, EVERYONE, Federation, Seeded, assert_same_digest, from_environment, scan_proposal, settle,
+};
+
+/// Appends until the node is gone; the ids that were acknowledged.
+fn append_until_gone(api: &Api, sensor: &str, acknowledged: &mpsc::Sender<String>) {
+    for number in 0.. {
+        let proposal = scan_proposal("KOR", sensor, number, EVERYONE).to_string();
+        match api.try_post("/api/v1/entries", "application/json", proposal.as_bytes()) {
+            Ok(answer) => {
+                let entry = answer.good()["entry"].as_str().expect("an id").to_owned();
+                acknowledged.send(entry).expect("the test listens to the end");
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+#[test]
+fn acknowledged_entries_survive_sigkill() {
+    let kills = from_environment("WATCHFIRE_KILLS", 50);
+    let seed = from_environment("WATCHFIRE_SEED", 1);
+    println!("WATCHFIRE_KILLS={kills} WATCHFIRE_SEED={seed}");
+    let random = Seeded::new(seed);
+    let federation = Federation::new("kills");
+    let (japan, usa) = (federation.start("JPN-1"), federation.start("USA-1"));
+    let (acknowledged, all) = mpsc::channel();
+    for kill in 0..kills {
+        let korea = federation.start("KOR-1");
+        let appenders: Vec<_> = ["left", "right"]
+            .into_iter()
+            .map(|side| {
+                let (api, acknowledged) = (korea.api.clone(), acknowledged.clone());
+                let sensor = format!("{side}-{kill}");
+                std::thread::spawn(move || append_until_gone(&api, &sensor, &acknowledged))
+            })
+            .collect();
+        // The moment is the fault that is injected, not something that is waited for.
+        let moment = Duration::from_micros(random.below(400_000));
+        std::thread::sleep(moment);
+        korea.kill();
+        for appender in appenders {
+            appender.join().expect("appenders do not panic");
+        }
+    }
+    drop(acknowledged);
+    let acknowledged: Vec<String> = all.into_iter().collect();
+    assert!(acknowledged.len() as u64 >= kills, "only {} appends", acknowledged.len());
+
+    let korea = federation.start("KOR-1");
+    for entry in &acknowledged {
+        let found = korea.api.get(&format!("/api/v1/entries/{entry}"));
+        assert_eq!(found.status, 200, "seed {seed}: `{entry}` was acknowledged and is lost");
+    }
+    let nodes = [&japan.api, &korea.api, &usa.api];
+    let cut = settle(&nodes);
+    let digest = assert_same_digest(&nodes, EVERYONE, &cut);
+    for entry in &acknowledged {
+        let (log, index) = entry.rsplit_once('.').expect("an id ends in its index");
+        let index: u64 = index.parse().expect("an index is a number");
+        assert!(cut[log] > index, "seed {seed}: partners do not hold `{entry}`");
+    }
+    let logs = cut.keys().filter(|log| log.starts_with("KOR-1.immediate.")).count();
+    assert_eq!(logs, 1, "expected one incarnation throughout: {cut:?}");
+    for node in [korea, japan, usa] {
+        node.stop();
+    }
+    for node in ["KOR-1", "JPN-1", "USA-1"] {
+        federation.assert_clean(node);
+    }
+    println!(
+        "{kills} kills, {} acknowledged entries, all there; digest {}",
+        acknowledged.len(),
+        digest["digest"]
+    );
+}

@@ -1,0 +1,9 @@
+//! Whole nodes, as their operators run them: the real binary, real files, real sockets, and what can
+//! happen to them.
+//!
+//! Start here: [`support`] makes a federation and talks to its nodes. Every test prints what it did,
+//! seeds included.
+
+mod kills;
+mod line_cut;
+mod support;
