@@ -1,5 +1,7 @@
 //! Simulation: the scenario physics that makes truth, and the cluster simulator with its faults.
 //!
-//! Start here: [`scenario`] (trajectories, sensors, scenario files).
+//! Start here: [`scenario`] (trajectories, sensors, scenario files) and [`cluster`] (three nodes of the
+//! replication protocol with every fault that can be drawn from a seed).
 
+pub mod cluster;
 pub mod scenario;

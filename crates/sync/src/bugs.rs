@@ -79,7 +79,7 @@ mod planted {
             }
             let Ok(batch) = Batch::parse(bytes.clone()) else { return };
             for entry in batch.stored_entries() {
-                if let Ok(body) = self.open(&entry) {
+                if let Ok(body) = self.ring.open(&entry) {
                     tell(Fact::new(&entry, body), Arrival::Live, turn);
                 }
             }

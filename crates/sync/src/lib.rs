@@ -27,6 +27,7 @@
 //! | `restore` | from a store to a node; incarnations |
 //! | `own` | own lanes: queue, batches, pulses |
 //! | `mirrored` | copies of other logs: verify, open, store, hold |
+//! | `holes` | old own logs put together from several partners' copies |
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
 //! | `peer`, `outgoing`, `line` | connections, what each peer lacks, pings |
 //! | `tickets`, `evidence`, `findings` | acknowledgements, receipts per log, what operators are told |
@@ -43,6 +44,7 @@ mod config;
 mod error;
 mod evidence;
 mod findings;
+mod holes;
 pub mod limits;
 mod line;
 mod mirrored;
@@ -59,7 +61,6 @@ pub mod wire;
 pub use api::{
     Append, Arrival, CloseReason, Input, Level, LineState, Op, Output, Refusal, Severity, Ticket,
 };
-#[cfg(feature = "planted-bugs")]
 pub use bugs::Bug;
 pub use config::Config;
 pub use error::Error;

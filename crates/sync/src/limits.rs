@@ -67,6 +67,8 @@ pub const WANT_EVERY: TimeDelta = TimeDelta::from_millis(500);
 pub const BEHIND_AFTER: TimeDelta = TimeDelta::from_seconds(2);
 /// Time between two rounds of cosignatures to nodes other than the log's origin.
 pub const CROSS_CHECK_EVERY: TimeDelta = TimeDelta::from_seconds(1);
+/// Time between two requests for cosignatures that should have come.
+pub const RESTATE_EVERY: TimeDelta = TimeDelta::from_seconds(5);
 /// Time before a failed store operation is tried again, byte for byte.
 pub const STORE_RETRY_AFTER: TimeDelta = TimeDelta::from_millis(200);
 /// Window over which [`FINDINGS_PER_SOURCE_MAX`] counts.

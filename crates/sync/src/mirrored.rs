@@ -3,7 +3,7 @@
 //! A batch is verified, its entries opened, told to the fold, and written with their bodies under the
 //! storage key; only what is written is reported held and cosigned.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
@@ -15,6 +15,7 @@ use log::{
 
 use crate::api::{Arrival, CloseReason, Severity};
 use crate::findings::Finding;
+use crate::holes::Holes;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
 use crate::own::tell;
@@ -34,8 +35,6 @@ pub(crate) struct Mirrored {
     pending: VecDeque<Taken>,
     pending_bytes: usize,
     storing: Option<Taken>,
-    /// Epoch entries of before the restart, opened when a body first needs them.
-    epochs: BTreeMap<u64, Verified<Entry>>,
     /// Roots of the newest checkpoints, by size.
     roots: BTreeMap<u64, Hash>,
     /// Up to where each other node witnessed the very same log.
@@ -47,6 +46,8 @@ pub(crate) struct Mirrored {
     behind: Option<(u64, Timestamp)>,
     wanted: Option<(u64, Timestamp)>,
     complained: bool,
+    /// What an old own log still lacks.
+    pub(crate) holes: Holes,
 }
 
 /// A batch that was taken and is on its way into the store.
@@ -59,9 +60,6 @@ struct Taken {
     writes: Vec<Write>,
 }
 
-/// Epoch entries kept per log after a restart.
-const EPOCHS_KEPT_MAX: usize = 64;
-
 impl Mirrored {
     pub(crate) fn new(mirror: LaneMirror) -> Self {
         Self {
@@ -73,7 +71,6 @@ impl Mirrored {
             pending: VecDeque::new(),
             pending_bytes: 0,
             storing: None,
-            epochs: BTreeMap::new(),
             roots: BTreeMap::new(),
             cross_checked: BTreeMap::new(),
             ahead: BTreeMap::new(),
@@ -81,6 +78,7 @@ impl Mirrored {
             behind: None,
             wanted: None,
             complained: false,
+            holes: Holes::default(),
         }
     }
 
@@ -134,11 +132,9 @@ impl Mirrored {
         self.gap = Some(self.gap.map_or(gap, |known| known.min(gap)));
     }
 
-    pub(crate) fn restore_epoch(&mut self, entry: Verified<Entry>) {
-        self.epochs.insert(entry.id().index, entry);
-        if self.epochs.len() > EPOCHS_KEPT_MAX {
-            self.epochs.pop_first();
-        }
+    /// The size to tell `peer`: what is durable, or less where it may still fill something.
+    pub(crate) fn size_to_tell(&self, peer: NodeId) -> u64 {
+        self.holes.first_for(peer, self.durable).unwrap_or(self.durable)
     }
 
     /// The newest checkpoint, if other nodes have not been told of it.
@@ -178,6 +174,7 @@ impl Mirrored {
         self.backfill_below = self.backfill_below.max(size);
     }
 
+    #[cfg(feature = "planted-bugs")]
     pub(crate) const fn mirror_mut(&mut self) -> &mut LaneMirror {
         &mut self.mirror
     }
@@ -266,8 +263,7 @@ impl Node {
         match reason {
             RejectReason::Duplicate { .. } => {
                 self.counters.duplicates += 1;
-                self.fill_holes(log, bytes, turn);
-                self.report_held(peer, log, turn);
+                self.again(peer, log, bytes, turn);
             }
             RejectReason::Gap { .. } | RejectReason::Overlap { .. } => {
                 self.counters.gaps += 1;
@@ -280,6 +276,18 @@ impl Node {
                 self.want(peer, log, have, turn);
             }
             reason => self.warn("charter", &log, reason.to_string(), turn),
+        }
+    }
+
+    /// A batch that is here already came again.
+    fn again(&mut self, peer: NodeId, log: LogId, bytes: &Arc<[u8]>, turn: &mut Turn<'_>) {
+        if log.node != self.me {
+            return self.report_held(peer, log, turn);
+        }
+        self.fill_holes(peer, log, bytes, turn);
+        let size = self.copies[&log].holes.returned_by(peer).min(self.copies[&log].durable);
+        if size > 0 && self.is_greeted(peer) {
+            self.send(peer, log.lane, &Message::Held { log, size }, turn);
         }
     }
 
@@ -313,16 +321,18 @@ impl Node {
         let mut writes = vec![Write::Batch(batch.clone()), Write::Head(head)];
         let mut opened: Vec<(u64, Body)> = Vec::new();
         let mut headers = Vec::new();
+        let mut unopened = BTreeSet::new();
         for entry in entries {
             self.check_stamp(&entry, turn);
             let index = entry.id().index;
-            match self.open(&entry) {
+            match self.ring.open(&entry) {
                 Ok(body) => {
                     opened.push((index, body));
                     headers.push(entry);
                 }
                 Err(problem) => {
                     gap = Some(gap.map_or(index, |first| first.min(index)));
+                    unopened.insert(index);
                     writes.extend(self.complain(&entry, &problem, turn));
                 }
             }
@@ -338,6 +348,10 @@ impl Node {
             writes.push(gap_note(log, copy.gap.map_or(gap, |known| known.min(gap))));
         }
         let bytes = batch.as_bytes().len();
+        if log.node == self.me {
+            copy.holes.note(&batch, unopened);
+            copy.holes.returned(peer, batch.end());
+        }
         copy.pending_bytes += bytes;
         copy.remember_root(batch.end(), checkpoint.checkpoint.root);
         copy.pending.push_back(Taken { end: batch.end(), bytes, checkpoint, gap, writes });
@@ -345,23 +359,11 @@ impl Node {
             self.notice(peer, entry, &body, turn);
             tell(Fact::new(entry, body), arrival, turn);
         }
+        if log.node == self.me {
+            self.open_filled(log, turn);
+        }
         self.store_copy(log, turn);
         self.check_ahead(log, turn);
-    }
-
-    /// Opens an entry, with the epoch entry of before the restart if that is what is missing.
-    pub(crate) fn open(&mut self, entry: &Verified<Entry>) -> Result<Body, OpenProblem> {
-        let problem = match self.ring.open(entry) {
-            Err(problem @ OpenProblem::UnknownEpoch { .. }) => problem,
-            answer => return answer,
-        };
-        let OpenProblem::UnknownEpoch { epoch_entry } = &problem else { return Err(problem) };
-        let copy = self.copies.get(&epoch_entry.log);
-        let Some(stored) = copy.and_then(|copy| copy.epochs.get(&epoch_entry.index)) else {
-            return Err(problem);
-        };
-        self.ring.open(stored)?;
-        self.ring.open(entry)
     }
 
     fn check_stamp(&mut self, entry: &Verified<Entry>, turn: &mut Turn<'_>) {
@@ -491,9 +493,8 @@ impl Node {
             copy.restore_gap(gap);
         }
         if log.node == self.me {
-            for peer in self.peers.keys().copied().collect::<Vec<_>>() {
-                self.report_held(peer, log, turn);
-            }
+            self.report_returned(log, turn);
+            self.store_filled(log, turn);
         } else {
             self.report_held(log.node, log, turn);
             self.cosign(log, turn);
@@ -512,6 +513,17 @@ impl Node {
                 Ok(Observation::Confirmed) => copy.confirm(by, size),
                 Err(RejectReason::Equivocation(proof)) => self.convict(*proof, by, turn),
                 Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Tells each peer that returns an old own log how much of its copy is durable here.
+    fn report_returned(&mut self, log: LogId, turn: &mut Turn<'_>) {
+        for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+            let copy = &self.copies[&log];
+            let size = copy.holes.returned_by(peer).min(copy.durable);
+            if size > 0 && self.is_greeted(peer) {
+                self.send(peer, log.lane, &Message::Held { log, size }, turn);
             }
         }
     }
@@ -554,9 +566,6 @@ impl Node {
             self.want(log.node, log, from, turn);
         }
     }
-
-    /// A batch of an old own log came again, perhaps with entries the stored copy lacks.
-    fn fill_holes(&mut self, _log: LogId, _bytes: &Arc<[u8]>, _turn: &mut Turn<'_>) {}
 }
 
 fn first_hidden(batch: &Batch) -> Option<u64> {

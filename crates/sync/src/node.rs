@@ -100,6 +100,8 @@ pub(crate) enum Purpose {
     Own(Precedence),
     /// Batches of a mirrored log, up to this size.
     Mirror(LogId, u64),
+    /// A batch of an old own log that gained entries.
+    Fill(LogId),
     /// Partners' cosignatures.
     Receipts,
     /// Something nobody waits for.
@@ -274,6 +276,7 @@ impl Node {
         match task.purpose {
             Purpose::Own(lane) => self.own_stored(lane, turn),
             Purpose::Mirror(log, end) => self.mirror_stored(log, end, turn),
+            Purpose::Fill(log) => self.filled_stored(log, turn),
             Purpose::Receipts => self.receipts.stored(),
             Purpose::Note => {}
         }

@@ -37,6 +37,8 @@ pub(crate) struct Session {
     held: BTreeMap<LogId, u64>,
     pub(crate) outgoing: BTreeMap<LogId, Outgoing>,
     pub(crate) refusals: u32,
+    /// When cosignatures that should have come were last asked for.
+    pub(crate) restated_at: Timestamp,
 }
 
 impl Peer {
@@ -61,6 +63,7 @@ impl Node {
             held: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             refusals: 0,
+            restated_at: turn.elapsed,
         });
         let hello = self.hello(id);
         self.send(id, Precedence::Flash, &Message::Hello(hello), turn);
@@ -68,7 +71,12 @@ impl Node {
 
     fn hello(&self, to: NodeId) -> Hello {
         // An operator's node has a handful of logs; the limit only bounds what a frame may hold.
-        let logs = self.durable_sizes().into_iter().take(limits::HELLO_LOGS_MAX).collect();
+        let told = |(log, size)| match self.copies.get(&log) {
+            Some(copy) => (log, copy.size_to_tell(to)),
+            None => (log, size),
+        };
+        let logs = self.durable_sizes().into_iter().map(told);
+        let logs = logs.take(limits::HELLO_LOGS_MAX).collect();
         Hello {
             protocol: limits::PROTOCOL_EDITION,
             node: self.me,
@@ -145,6 +153,8 @@ impl Node {
                 }
             }
             Message::Contested(proof) => self.on_contested(id, &proof, turn),
+            Message::Restate { log } if log.node == id => self.cosign(log, turn),
+            Message::Restate { .. } => {}
         }
     }
 
@@ -225,9 +235,6 @@ impl Node {
         held: &BTreeMap<LogId, u64>,
     ) -> BTreeMap<LogId, Outgoing> {
         let mut outgoing = BTreeMap::new();
-        if !self.charter.releases(self.me.partner(), id.partner()) {
-            return outgoing;
-        }
         for (log, size) in self.durable_sizes() {
             let there = held.get(&log).copied();
             if log.node == self.me {
@@ -276,8 +283,7 @@ impl Node {
 
     /// Own logs that began after the greeting are followed from their start.
     fn follow(&mut self, peer: NodeId, log: LogId) {
-        let mine = log.node == self.me && self.is_greeted(peer);
-        if !mine || !self.charter.releases(self.me.partner(), peer.partner()) {
+        if log.node != self.me || !self.is_greeted(peer) {
             return;
         }
         let session = self.peers.get_mut(&peer).and_then(|peer| peer.session.as_mut());
@@ -320,7 +326,7 @@ impl Node {
     fn send_batch(&mut self, peer: NodeId, batch: &Batch, turn: &mut Turn<'_>) {
         let log = batch.log();
         let complete = batch.items().iter().all(|item| matches!(item, Item::Entry(_)));
-        let projected = batch.for_audience(peer.partner());
+        let projected = batch.released_to(peer.partner(), &self.charter);
         let bytes: Arc<[u8]> = projected.as_bytes().clone();
         let message = Message::Batch { complete, batch: bytes.clone() };
         let (elapsed, config) = (turn.elapsed, self.config.clone());
@@ -388,6 +394,7 @@ impl Node {
         if peer.line.ping_due(turn.elapsed, &config) {
             self.send(id, Precedence::Flash, &Message::Ping { sent: turn.now }, turn);
         }
+        self.ask_for_receipts(id, turn);
         self.pump_peer(id, turn);
     }
 

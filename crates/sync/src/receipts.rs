@@ -12,6 +12,7 @@ use crate::api::{Output, Severity};
 use crate::findings::Finding;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
+use crate::outgoing::Outgoing;
 use crate::wire::Message;
 
 /// Receipts that wait for the store: the newest of each log, node and kind.
@@ -171,6 +172,27 @@ impl Node {
         }
         for cosignature in cosignatures {
             self.take_receipt(log, size, cosignature, turn);
+        }
+    }
+
+    /// Asks a peer to state again what it holds of this node's lanes, where it has reported more
+    /// durable than it has cosigned: its cosignatures were lost on the way.
+    pub(crate) fn ask_for_receipts(&mut self, id: NodeId, turn: &mut Turn<'_>) {
+        let every = self.config.scale(limits::RESTATE_EVERY);
+        let Some(session) = self.peers.get_mut(&id).and_then(|peer| peer.session.as_mut()) else {
+            return;
+        };
+        if turn.elapsed - session.restated_at < every {
+            return;
+        }
+        session.restated_at = turn.elapsed;
+        let lacking = |(log, outgoing): (&LogId, &Outgoing)| {
+            let evidence = self.evidence.get(log)?;
+            (evidence.stated(id).witness < outgoing.held()).then_some(*log)
+        };
+        let logs: Vec<LogId> = session.outgoing.iter().filter_map(lacking).collect();
+        for log in logs {
+            self.send(id, log.lane, &Message::Restate { log }, turn);
         }
     }
 

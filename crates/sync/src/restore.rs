@@ -8,14 +8,14 @@
 //! The note `incarnation` in the store is: incarnation 16 | the logs it cites, to the end, each
 //! log 22 | size u64 | root 32. It is written with the first batch of each lane.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use base::{TimeDelta, Timestamp};
+use base::{NodeId, Timestamp};
 use log::rand_core::CryptoRng;
 use log::{
-    Batch, CosignatureKind, Fact, HighWater, Incarnation, IncarnationCause, IncarnationStart,
-    LaneMirror, LaneWriter, LogHead, LogId, LogState, Precedence, StoreRead, StoreReadExt, Write,
-    kinds,
+    Batch, CosignatureKind, Entry, Fact, HighWater, Incarnation, IncarnationCause,
+    IncarnationStart, LaneMirror, LaneWriter, LogHead, LogId, LogState, Precedence, StoreRead,
+    StoreReadExt, Verified, Write, kinds,
 };
 
 use crate::Error;
@@ -30,6 +30,9 @@ use crate::own::{Lane, tell};
 const INCARNATION_NOTE: &str = "incarnation";
 /// Batches read at once.
 const BATCHES_AT_ONCE: usize = 256;
+/// Newest epoch entries of a log kept to be opened when a body needs them: a log in use has one a
+/// lane, audience and start of its node's process.
+const EPOCHS_KEPT_MAX: usize = 64;
 
 impl Node {
     /// A node that goes on from `store`; the outputs are its statements again, and what it has to say
@@ -88,7 +91,7 @@ impl Node {
     ) -> Result<(), Error> {
         let log = head.log;
         let own = log.node == self.me;
-        let current = own && log.incarnation == self.incarnation;
+        let current = self.is_current(&log);
         if head.jump.is_some() {
             let got = format!("{log} with a gap");
             return Err(Error::Restore { expected: "logs without a gap", got });
@@ -104,6 +107,7 @@ impl Node {
                 self.copy_mut(&log).restore_gap(u64::from_be_bytes(bytes));
             }
         }
+        let mut epochs = VecDeque::new();
         let mut next = 0;
         while next < size {
             let batches = store.batches(&log, next, BATCHES_AT_ONCE, limits::LOAD_BYTES_MAX)?;
@@ -114,8 +118,14 @@ impl Node {
             };
             next = last.end();
             for batch in &batches {
-                self.restore_batch(store, batch, current, turn)?;
+                self.restore_batch(store, batch, &mut epochs, turn)?;
             }
+        }
+        for entry in epochs {
+            self.ring.defer(&entry);
+        }
+        if own && !current {
+            self.open_filled(log, turn);
         }
         if own {
             let evidence = self.evidence.entry(log).or_default();
@@ -132,6 +142,10 @@ impl Node {
         Ok(())
     }
 
+    fn is_current(&self, log: &LogId) -> bool {
+        log.node == self.me && log.incarnation == self.incarnation
+    }
+
     fn copy_mut(&mut self, log: &LogId) -> &mut Mirrored {
         self.copies.get_mut(log).expect("the copy was just restored")
     }
@@ -140,12 +154,13 @@ impl Node {
         &mut self,
         store: &impl StoreRead,
         batch: &Batch,
-        current: bool,
+        epochs: &mut VecDeque<Verified<Entry>>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Error> {
         let log = batch.log();
+        let current = self.is_current(&log);
         let checkpoint = batch.checkpoint();
-        let mut bodies = BTreeMap::new();
+        let (mut bodies, mut unopened) = (BTreeMap::new(), BTreeSet::new());
         if let Some(wrapped) = store.bodies(&log, batch.end())? {
             let stated = &checkpoint.checkpoint;
             bodies.extend(self.secrets.storage.unwrap(batch.first(), stated, &wrapped)?);
@@ -161,6 +176,7 @@ impl Node {
             let Some(body) = bodies.remove(&index) else {
                 if !current {
                     self.copy_mut(&log).restore_gap(index);
+                    unopened.insert(index);
                 }
                 continue;
             };
@@ -168,9 +184,15 @@ impl Node {
                 self.evidence.entry(log).or_default().require(index, &header.audience);
             }
             if !current && body.kind == kinds::EPOCH {
-                self.copy_mut(&log).restore_epoch(entry.clone());
+                epochs.push_back(entry.clone());
+                if epochs.len() > EPOCHS_KEPT_MAX {
+                    epochs.pop_front();
+                }
             }
             tell(Fact::new(&entry, body), Arrival::Replayed, turn);
+        }
+        if log.node == self.me && !current {
+            self.copy_mut(&log).holes.note(batch, unopened);
         }
         if current {
             let (size, root) = (batch.end(), checkpoint.checkpoint.root);
@@ -209,8 +231,6 @@ impl Node {
             },
             turn,
         );
-        // Nothing is stamped before what the lost tail may hold.
-        self.clock.observe(turn.now + TimeDelta::from_nanos(1), Timestamp::MAX);
     }
 }
 
@@ -235,7 +255,7 @@ struct Life {
 
 impl Life {
     fn decide(
-        me: base::NodeId,
+        me: NodeId,
         heads: &[LogHead],
         note: Option<(Incarnation, Vec<LogState>)>,
         high_water: Option<&HighWater>,
@@ -292,8 +312,7 @@ fn is_behind(
         if cited.iter().any(|old| old.log == state.log && old.size >= state.size) {
             continue;
         }
-        let stored = store.batch_ending(&state.log, state.size)?;
-        if stored.is_none_or(|batch| batch.checkpoint().checkpoint.root != state.root) {
+        if store.root_at(&state.log, state.size)? != Some(state.root) {
             return Ok(true);
         }
     }

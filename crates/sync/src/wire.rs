@@ -18,6 +18,7 @@
 //! 6 ping      t1 i64 ns
 //! 7 pong      t1 i64 ns | t2 i64 ns | t3 i64 ns
 //! 8 contested equivocation proof, at most 64 KiB
+//! 9 restate   log 22                   cosign again what you hold of it
 //! log         partner 3 | number u16 | lane u8 | incarnation 16
 //! ```
 
@@ -84,6 +85,11 @@ pub enum Message {
     },
     /// Proof that a node signed two histories.
     Contested(Vec<u8>),
+    /// The sender, whose log it is, lacks the receiver's cosignatures for what it holds.
+    Restate {
+        /// The log.
+        log: LogId,
+    },
 }
 
 /// The first frame of a connection.
@@ -129,6 +135,7 @@ impl Message {
                 cosignatures.iter().for_each(|bytes| put_short(&mut out, bytes));
             }
             Self::Contested(bytes) => out.extend_from_slice(bytes),
+            Self::Restate { log } => out.extend_from_slice(&log.to_key()),
             Self::Ping { sent } => put_time(&mut out, *sent),
             Self::Pong { sent, received, answered } => {
                 put_time(&mut out, *sent);
@@ -170,7 +177,8 @@ impl Message {
                 answered: reader.time()?,
             },
             8 => Self::Contested(reader.proof()?),
-            other => return Err(reader.error("a frame type from 1 to 8", other.to_string())),
+            9 => Self::Restate { log: reader.log()? },
+            other => return Err(reader.error("a frame type from 1 to 9", other.to_string())),
         };
         reader.finish()?;
         Ok(message)
@@ -197,6 +205,7 @@ impl Message {
             Self::Ping { .. } => 6,
             Self::Pong { .. } => 7,
             Self::Contested(_) => 8,
+            Self::Restate { .. } => 9,
         }
     }
 }
@@ -377,6 +386,7 @@ mod tests {
             Message::Ping { sent: time(-1) },
             Message::Pong { sent: time(1), received: time(2), answered: time(3) },
             Message::Contested(b"proof".to_vec()),
+            Message::Restate { log: log(3, Precedence::Flash) },
         ]
     }
 
@@ -418,7 +428,7 @@ mod tests {
         for bad in [
             &b"WFS\x02\x06\0\0\0\0\0\0\0\0"[..],
             b"WFS\x01\x00",
-            b"WFS\x01\x09",
+            b"WFS\x01\x0a",
             b"WFS\x01\x02\x02",
             b"",
         ] {

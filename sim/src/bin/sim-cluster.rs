@@ -1,0 +1,217 @@
+//! Plays seeds of the cluster simulator.
+//!
+//! ```text
+//! sim-cluster --seeds N [--start S] [--entries 200] [--json]   many seeds; counts of faults
+//! sim-cluster --seed S --trace                                 one seed with everything it does
+//! sim-cluster --planted [--seeds N]                            every planted bug must be caught
+//! ```
+//!
+//! Exit status 0 if every seed passed (with `--planted`: if every bug was caught and the same seeds
+//! pass without it), 1 if not, 2 if the arguments are not understood.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::json;
+use sync::Bug;
+use watchfire_sim::cluster::{Cast, Counts, Options, Report, run};
+
+const USAGE: &str = "usage: sim-cluster [--seeds N | --seed S] [--start S] [--entries N] \
+                     [--jobs N] [--json] [--trace] [--bug NAME] [--planted]";
+
+#[derive(Debug, Default)]
+struct Arguments {
+    seeds: Option<u64>,
+    seed: Option<u64>,
+    start: u64,
+    jobs: Option<usize>,
+    json: bool,
+    planted: bool,
+    options: Options,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("error: {error}\nhint: {USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.planted { planted(&arguments) } else { many(&arguments) }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut parsed = Arguments { start: 1, ..Arguments::default() };
+    while let Some(name) = arguments.next() {
+        let mut value =
+            || arguments.next().ok_or_else(|| format!("expected a value after `{name}`"));
+        let number = |text: String| {
+            text.parse::<u64>()
+                .map_err(|_| format!("expected a number after `{name}`, got `{text}`"))
+        };
+        let size = |text: String| {
+            text.parse::<usize>().map_err(|_| format!("expected a number, got `{text}`"))
+        };
+        match name.as_str() {
+            "--seeds" => parsed.seeds = Some(number(value()?)?),
+            "--seed" => parsed.seed = Some(number(value()?)?),
+            "--start" => parsed.start = number(value()?)?,
+            "--entries" => parsed.options.entries = size(value()?)?,
+            "--jobs" => parsed.jobs = Some(size(value()?)?),
+            "--json" => parsed.json = true,
+            "--trace" => parsed.options.trace = true,
+            "--planted" => parsed.planted = true,
+            "--bug" => {
+                let text = value()?;
+                let bug = Bug::ALL.into_iter().find(|bug| bug.as_str() == text);
+                let names = Bug::ALL.map(Bug::as_str).join("`, `");
+                let bug = bug.ok_or_else(|| format!("expected `{names}`, got `{text}`"))?;
+                parsed.options.bug = Some(bug);
+            }
+            other => return Err(format!("expected an option, got `{other}`")),
+        }
+    }
+    let wants_bugs = parsed.planted || parsed.options.bug.is_some();
+    if wants_bugs && !cfg!(feature = "planted-bugs") {
+        return Err("planted bugs need a build with `--features planted-bugs`".to_owned());
+    }
+    Ok(parsed)
+}
+
+/// Plays the seeds on `jobs` threads; reports come in order of seed.
+fn play(cast: &Cast, options: &Options, seeds: std::ops::Range<u64>, jobs: usize) -> Vec<Report> {
+    let next = std::sync::atomic::AtomicU64::new(seeds.start);
+    let mut reports: Vec<Report> = std::thread::scope(|scope| {
+        let work = || {
+            let mut reports = Vec::new();
+            loop {
+                let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return reports;
+                }
+                reports.push(run(cast, options, seed));
+            }
+        };
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("runs catch panics")).collect()
+    });
+    reports.sort_by_key(|report| report.seed);
+    reports
+}
+
+fn jobs(arguments: &Arguments) -> usize {
+    arguments.jobs.unwrap_or(1).max(1)
+}
+
+fn range(arguments: &Arguments, usual: u64) -> std::ops::Range<u64> {
+    match arguments.seed {
+        Some(seed) => seed..seed + 1,
+        None => arguments.start..arguments.start + arguments.seeds.unwrap_or(usual),
+    }
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let started = Instant::now();
+    let cast = Cast::assemble();
+    let reports = play(&cast, &arguments.options, range(arguments, 100), jobs(arguments));
+    let wall_s = started.elapsed().as_secs_f64();
+    let mut faults = Counts::default();
+    reports.iter().for_each(|report| faults.merge(&report.faults));
+    let failed: Vec<&Report> = reports.iter().filter(|report| !report.passed()).collect();
+    for report in &failed {
+        eprintln!("seed {} failed:", report.seed);
+        report.failures.iter().for_each(|failure| eprintln!("  {failure}"));
+        let entries = arguments.options.entries;
+        let bug =
+            arguments.options.bug.map_or(String::new(), |bug| format!(" --bug {}", bug.as_str()));
+        eprintln!(
+            "  again: cargo run --release -p watchfire-sim --bin sim-cluster -- --seed {} \
+             --entries {entries}{bug} --trace",
+            report.seed
+        );
+    }
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    let least = |of: fn(&Report) -> u64| reports.iter().map(of).min().unwrap_or(0);
+    let most = |of: fn(&Report) -> u64| reports.iter().map(of).max().unwrap_or(0);
+    let planned = |report: &Report| {
+        report.faults.iter().filter(|(fault, _)| fault.is_planned()).map(|(_, count)| count).sum()
+    };
+    eprintln!(
+        "{} seeds, {} failed, {:.1} s; {} statements (at least {} a seed), {} acknowledged, {} pending; \
+         healed within {} ms",
+        reports.len(),
+        failed.len(),
+        wall_s,
+        sum(|report| report.entries),
+        least(|report| report.entries),
+        sum(|report| report.acknowledged),
+        sum(|report| report.pending),
+        most(|report| report.healed_ms),
+    );
+    eprintln!(
+        "{} faults, at least {} a seed, of which planned at least {}:",
+        faults.total(),
+        least(|report| report.faults.total()),
+        least(planned)
+    );
+    for (fault, count) in faults.iter() {
+        let name = serde_json::to_value(fault).expect("faults are words");
+        eprintln!("  {count:>9}  {}", name.as_str().unwrap_or("?"));
+    }
+    if arguments.json {
+        let failing: Vec<_> = failed
+            .iter()
+            .map(|report| json!({ "seed": report.seed, "failures": report.failures }))
+            .collect();
+        println!(
+            "{}",
+            json!({
+                "seeds": reports.len(), "failed": failed.len(), "wall_s": wall_s,
+                "entries": sum(|report| report.entries),
+                "entries_per_seed_min": least(|report| report.entries),
+                "acknowledged": sum(|report| report.acknowledged),
+                "pending": sum(|report| report.pending),
+                "faults": faults, "faults_per_seed_min": least(|report| report.faults.total()),
+                "healed_ms_max": most(|report| report.healed_ms), "failures": failing,
+            })
+        );
+    }
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Every planted bug must be caught by some seed, and every one of those seeds pass without it.
+fn planted(arguments: &Arguments) -> ExitCode {
+    let cast = Cast::assemble();
+    let seeds = range(arguments, 20);
+    let mut escaped = 0;
+    let mut results = Vec::new();
+    let sound = play(&cast, &arguments.options, seeds.clone(), jobs(arguments));
+    let unsound = sound.iter().filter(|report| !report.passed()).count();
+    eprintln!("no bug: {} of {} seeds pass", sound.len() - unsound, sound.len());
+    // A planted bug may trip one of the node's own assertions; that is a catch, not news.
+    std::panic::set_hook(Box::new(|_| {}));
+    for bug in Bug::ALL {
+        let options = Options { bug: Some(bug), ..arguments.options.clone() };
+        let reports = play(&cast, &options, seeds.clone(), jobs(arguments));
+        let caught: Vec<&Report> = reports.iter().filter(|report| !report.passed()).collect();
+        let first = caught.first().and_then(|report| report.failures.first());
+        let total = reports.len();
+        match first {
+            Some(first) => {
+                eprintln!("{}: caught by {} of {total} seeds: {first}", bug.as_str(), caught.len());
+            }
+            None => {
+                escaped += 1;
+                eprintln!("{}: ESCAPED {total} seeds", bug.as_str());
+            }
+        }
+        results.push(json!({
+            "bug": bug.as_str(), "caught": caught.len(), "seeds": total, "first": first,
+        }));
+    }
+    if arguments.json {
+        println!("{}", json!({ "planted": results, "escaped": escaped, "sound_failed": unsound }));
+    }
+    if escaped == 0 && unsound == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,33 @@
+//! Who takes part: three partners with a node each, and somebody who belongs to none.
+//!
+//! Keys and charter are made once and shared by all seeds.
+
+use std::sync::Arc;
+
+use log::testing::{self, TestCharter};
+use log::{Charter, NodeSecrets, Realm};
+
+/// The nodes, by host.
+const NODES: [&str; 3] = ["JPN-1", "KOR-1", "USA-1"];
+
+/// Charter and keys.
+#[derive(Clone, Debug)]
+pub struct Cast {
+    /// The agreement.
+    pub charter: Arc<Charter>,
+    /// Each host's keys, in order of host.
+    pub secrets: Vec<NodeSecrets>,
+    /// Keys the charter does not know.
+    pub stranger: NodeSecrets,
+}
+
+impl Cast {
+    /// The usual three.
+    pub fn assemble() -> Self {
+        let realm = Realm::exercise("cluster").expect("a good name");
+        let TestCharter { charter, secrets, .. } = testing::charter(&realm, &NODES, 1);
+        let node = NODES[0].parse().expect("a good name");
+        let stranger = NodeSecrets::random(realm, node, &mut testing::SeededRng::new(2));
+        Self { charter: Arc::new(charter), secrets: secrets.into_values().collect(), stranger }
+    }
+}
