@@ -6,6 +6,7 @@
 //! **Architecture Invariant:** only this crate knows sockets, files, SQL, TLS, HTTP and the clock.
 //! **Architecture Invariant:** nothing leaves a node before its store has it.
 
+mod bench;
 mod cap;
 mod cli;
 mod client;

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::core::{Beginning, Core, Inbox};
+use crate::core::{Beginning, Core, Inbox, Probe, Question};
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::http::{self, App, Auth};
@@ -163,11 +163,23 @@ pub(crate) fn peers(me: NodeId, charter: &Charter) -> BTreeMap<NodeId, Option<St
         .collect()
 }
 
-/// Runs the node until `stopped` ends; `ready` is called with the console's address and a log-in link.
+/// A node that is up.
+pub(crate) struct Ready {
+    /// The console's address.
+    pub(crate) console: String,
+    /// Opens it once.
+    pub(crate) link: String,
+    /// The way to the loop, for measurements within this process.
+    pub(crate) questions: mpsc::Sender<Question>,
+}
+
+/// Runs the node until `stopped` ends; `ready` is called once it is up. `probe` hears of every entry
+/// when its fact has been folded.
 pub(crate) async fn run(
     being: Being,
     stopped: impl Future<Output = ()>,
-    ready: impl FnOnce(&str, &str),
+    ready: impl FnOnce(Ready),
+    probe: Option<Probe>,
 ) -> Result<(), Error> {
     let identity = Arc::new(being.identity()?);
     let officer = being.officer()?;
@@ -224,6 +236,7 @@ pub(crate) async fn run(
         questions,
         radars: Arc::new(config.radars.clone()),
     };
+    let asking = app.questions.clone();
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
     let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
 
@@ -237,6 +250,7 @@ pub(crate) async fn run(
         node,
         outputs,
         store: jobs,
+        probe,
     });
     let inbox = Inbox {
         lines: lines_inbox,
@@ -254,7 +268,7 @@ pub(crate) async fn run(
         runtime.block_on(core.run(inbox));
         ended.send(()).ok();
     });
-    ready(&config.url(), &link);
+    ready(Ready { console: config.url(), link, questions: asking });
     tokio::select! {
         () = stopped => {}
         _ = end => tracing::error!("the loop ended by itself"),

@@ -57,10 +57,26 @@ enum Command {
     },
     /// Print the `OpenAPI` document of the node's API
     Openapi,
+    /// Measure this machine's nodes
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand)]
+enum BenchCommand {
+    /// From an append at one node to its fold at the partner, over a real line on loopback
+    Line {
+        /// How many appends, one after the other
+        #[arg(long, default_value_t = 1_000)]
+        samples: usize,
+        /// Print the result as one JSON object on the last line
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -136,6 +152,7 @@ pub(crate) fn run() -> Result<(), Error> {
             print(&format!("{document:#}\n"));
             Ok(())
         }
+        Command::Bench(BenchCommand::Line { samples, json }) => crate::bench::line(samples, json),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

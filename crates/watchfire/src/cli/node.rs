@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::core::answers::Link;
 use crate::error::Error;
-use crate::node::Being;
+use crate::node::{Being, Ready};
 use crate::{demo, http};
 
 #[derive(clap::Args)]
@@ -89,7 +89,7 @@ impl NodeArguments {
                 Error::input(error.to_string(), "check the system's limits on threads")
             })?;
         let stopped = stopped(self.stop_with_stdin);
-        runtime.block_on(crate::node::run(being, stopped, move |console, link| {
+        let ready = move |Ready { console, link, .. }| {
             if ready_json {
                 print(&format!("{}\n", json!({ "node": name, "console": console, "link": link })));
             } else {
@@ -99,7 +99,8 @@ impl NodeArguments {
                     eprintln!("the console is absent: this node was built without Node.js");
                 }
             }
-        }))?;
+        };
+        runtime.block_on(crate::node::run(being, stopped, ready, None))?;
         // A thread may still wait for standard input; the node itself has ended.
         runtime.shutdown_background();
         Ok(())

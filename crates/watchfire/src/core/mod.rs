@@ -185,7 +185,13 @@ pub(crate) struct Core {
     store_fault: Option<String>,
     fold_micros: Histogram,
     shown: std::time::Instant,
+    probe: Option<Probe>,
+    /// Entries whose facts came in this turn, while somebody measures.
+    probed: Vec<EntryId>,
 }
+
+/// Hears of every entry when its fact has been folded, and when that was.
+pub(crate) type Probe = std::sync::mpsc::Sender<(EntryId, std::time::Instant)>;
 
 /// Who waits for an append.
 enum Waiter {
@@ -215,6 +221,7 @@ pub(crate) struct Beginning {
     /// What restoring gave off, not yet carried out.
     pub(crate) outputs: Vec<Output>,
     pub(crate) store: std::sync::mpsc::Sender<Job>,
+    pub(crate) probe: Option<Probe>,
 }
 
 /// Where inputs come from.
@@ -228,7 +235,7 @@ pub(crate) struct Inbox {
 impl Core {
     /// Carries out what restoring gave off, and is ready to run.
     pub(crate) fn new(beginning: Beginning) -> Self {
-        let Beginning { me, clock, charter, tuning, effects, officer, node, outputs, store } =
+        let Beginning { me, clock, charter, tuning, effects, officer, node, outputs, store, probe } =
             beginning;
         let started = clock.now();
         let mut core = Self {
@@ -254,6 +261,8 @@ impl Core {
             store_fault: None,
             fold_micros: Histogram::default(),
             shown: crate::clock::instant(),
+            probe,
+            probed: Vec::new(),
         };
         core.carry_out(outputs);
         core
@@ -415,6 +424,9 @@ impl Core {
 
     fn know(&mut self, fact: &Arc<Fact>) {
         self.facts.entry(fact.id.log).or_default().insert(fact.id.index, Arc::clone(fact));
+        if self.probe.is_some() {
+            self.probed.push(fact.id);
+        }
         if self.admits(fact) {
             self.views.insert(fact, self.clock.now());
         }
@@ -448,6 +460,12 @@ impl Core {
         if self.views.fold(now) {
             let micros = began.elapsed().as_micros();
             self.fold_micros.record(u64::try_from(micros).unwrap_or(u64::MAX));
+        }
+        if let Some(probe) = &self.probe {
+            let folded = crate::clock::instant();
+            for id in self.probed.drain(..) {
+                probe.send((id, folded)).ok();
+            }
         }
         let every = Duration::from_millis(u64::from(self.tuning.display_ms));
         if self.shown.elapsed() >= every {

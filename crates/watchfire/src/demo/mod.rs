@@ -102,6 +102,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         "played {} scans with {} plots; {} scans of partners without a node",
         played.scans, played.plots, played.without_node
     );
+    while options.seconds.is_some() && stage.between(clock.now())? {
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let result = stage.result(&nodes, &members)?;
     stage.report(&result);
     if options.seconds.is_none() {

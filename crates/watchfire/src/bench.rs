@@ -1,0 +1,226 @@
+//! `watchfire bench line`: two real nodes in this process, joined by a real TLS line on loopback.
+//!
+//! Timed from handing a 256-byte-class statement to one loop: to its acknowledgement (durable in that
+//! node's store), to its fold at the partner (received, verified, opened, folded), and to the
+//! partner's `holds` receipt coming back (durable there too). One statement at a time: latency of an
+//! idle line.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc as std_mpsc;
+use std::time::{Duration, Instant};
+
+use base::{NodeId, PartnerId, Timestamp};
+use domains::track::events::{Plot, PlotReport, ScanReport, SensorInfo, SensorKind};
+use log::{ExerciseTime, Realm};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::{instant, wall_now};
+use crate::config::Tuning;
+use crate::core::Question;
+use crate::core::answers::{Appended, Proposal, Status};
+use crate::error::Error;
+use crate::federation::{self, Plan};
+use crate::node::{self, Being};
+
+/// Appends before the first that counts.
+const WARM_UP: usize = 50;
+/// The longest wait for one fold or answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the measurement and prints it.
+pub(crate) fn line(samples: usize, json: bool) -> Result<(), Error> {
+    if !(1..=1_000_000).contains(&samples) {
+        return Err(Error::input(
+            format!("expected `--samples` from 1 to 1000000, got {samples}"),
+            "1000 takes a few seconds",
+        ));
+    }
+    let folder = std::env::temp_dir().join(format!("watchfire-bench-{}", std::process::id()));
+    let result = measure(&folder, samples);
+    std::fs::remove_dir_all(&folder).ok();
+    let result = result?;
+    for (name, figures) in result["results"].as_object().into_iter().flatten() {
+        eprintln!("{name}: p50 {} us, p99 {} us", figures["p50_us"], figures["p99_us"]);
+    }
+    if json {
+        println!("{result}");
+    }
+    Ok(())
+}
+
+type Probed = std_mpsc::Receiver<(log::EntryId, Instant)>;
+
+fn measure(folder: &std::path::Path, samples: usize) -> Result<Value, Error> {
+    let partners = ["JPN", "KOR"].map(|code| code.parse::<PartnerId>().expect("a code"));
+    let started = wall_now();
+    let plan = Plan {
+        realm: Realm::exercise("bench").expect("a good name"),
+        time: ExerciseTime { epoch: started, clock_rate: 1.0 },
+        started,
+        partners: partners.to_vec(),
+        radars: Vec::new(),
+        tuning: Tuning::default(),
+    };
+    let members = federation::make(folder, &plan)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::input(error.to_string(), "check the system's limits on threads"))?;
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let mut nodes: BTreeMap<NodeId, (mpsc::Sender<Question>, Probed)> = BTreeMap::new();
+    let mut running = Vec::new();
+    for member in &members {
+        let being = Being::read(&member.config)?;
+        let (probe, probed) = std_mpsc::channel();
+        let (ready, up) = std_mpsc::channel();
+        let mut stopping = stopping.clone();
+        let stopped = async move { drop(stopping.changed().await) };
+        let announce = move |node: node::Ready| drop(ready.send(node.questions));
+        running.push(runtime.spawn(node::run(being, stopped, announce, Some(probe))));
+        let questions = up.recv_timeout(PATIENCE).map_err(|_| no_answer("the node to start"))?;
+        nodes.insert(member.node, (questions, probed));
+    }
+    let mut ends = nodes.values();
+    let (Some((near, _)), Some((_, far))) = (ends.next(), ends.next()) else {
+        return Err(no_answer("two nodes"));
+    };
+    wait_for_line(near)?;
+    let figures = run(near, far, samples)?;
+    stop.send(true).ok();
+    for node in running {
+        runtime.block_on(node).ok();
+    }
+    Ok(figures)
+}
+
+fn no_answer(what: &str) -> Error {
+    Error::input(
+        format!("expected {what} within {} s", PATIENCE.as_secs()),
+        "is the machine overloaded?",
+    )
+}
+
+fn ask<T>(
+    questions: &mpsc::Sender<Question>,
+    question: impl FnOnce(oneshot::Sender<T>) -> Question,
+) -> Result<T, Error> {
+    let (reply, answer) = oneshot::channel();
+    questions
+        .blocking_send(question(reply))
+        .map_err(|_| no_answer("the loop to take a question"))?;
+    answer.blocking_recv().map_err(|_| no_answer("the loop to answer"))
+}
+
+fn wait_for_line(questions: &mpsc::Sender<Question>) -> Result<(), Error> {
+    let begun = instant();
+    while begun.elapsed() < PATIENCE {
+        let status: Status = ask(questions, Question::Status)?;
+        let up =
+            |line: &crate::core::items::LineItem| line.state == crate::core::items::LineState::Up;
+        if status.lines.iter().all(up) && status.receipts_complete {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(no_answer("the line to come up"))
+}
+
+fn run(near: &mpsc::Sender<Question>, far: &Probed, samples: usize) -> Result<Value, Error> {
+    let mut acknowledged = Vec::with_capacity(samples);
+    let mut folded = Vec::with_capacity(samples);
+    let mut receipted = Vec::with_capacity(samples);
+    let mut bytes = 0;
+    for number in 0..samples + WARM_UP {
+        let now: Timestamp = ask(near, Question::Now)?;
+        let proposal = proposal(number, now, "local");
+        bytes = domains::encode_content(&scan(number, now)).len();
+        let begun = instant();
+        let appended: Appended = append(near, proposal)?;
+        let durable = begun.elapsed();
+        let fold = loop {
+            let (entry, at) =
+                far.recv_timeout(PATIENCE).map_err(|_| no_answer("a fold at the partner"))?;
+            if entry.to_string() == appended.entry {
+                break at.saturating_duration_since(begun);
+            }
+        };
+        if number >= WARM_UP {
+            acknowledged.push(durable);
+            folded.push(fold);
+        }
+    }
+    for number in 0..samples.min(500) {
+        let now: Timestamp = ask(near, Question::Now)?;
+        let proposal = proposal(samples + WARM_UP + number, now, "all");
+        let begun = instant();
+        append(near, proposal)?;
+        receipted.push(begun.elapsed());
+    }
+    Ok(json!({
+        "results": {
+            "append_to_local_ack": percentiles(&mut acknowledged),
+            "append_to_partner_folded": percentiles(&mut folded),
+            "append_to_all_hold": percentiles(&mut receipted),
+        },
+        "content_bytes": bytes,
+        "peers": {},
+        "limits": {},
+        "goals": [],
+    }))
+}
+
+fn append(near: &mpsc::Sender<Question>, proposal: Proposal) -> Result<Appended, Error> {
+    ask(near, |reply| Question::Append { proposal, reply })?
+        .map_err(|problem| Error::input(problem.detail, problem.hint.unwrap_or_default()))
+}
+
+fn proposal(number: usize, now: Timestamp, level: &str) -> Proposal {
+    Proposal {
+        kind: domains::track::events::SCAN_KIND.to_owned(),
+        content: serde_json::to_value(scan(number, now)).expect("scans are plain data"),
+        audience: None,
+        precedence: Some("FLASH".to_owned()),
+        level: Some(level.to_owned()),
+        timeout_ms: None,
+    }
+}
+
+/// A scan of one plot, each at another place, so that the tracker has next to nothing to do.
+fn scan(number: usize, now: Timestamp) -> ScanReport {
+    ScanReport {
+        sensor: SensorInfo {
+            id: "JPN-BENCH".to_owned(),
+            partner: "JPN".parse().expect("a code"),
+            kind: SensorKind::Geodetic,
+            position: None,
+            sigma_range_m: 100.0,
+            sigma_azimuth_deg: 0.1,
+            sigma_elevation_deg: 0.1,
+            pd: 0.9,
+            clutter: 0.0,
+            period_s: 10.0,
+        },
+        scan: number as u64,
+        measured: now,
+        plots: vec![Plot {
+            offset_ns: base::TimeDelta::ZERO,
+            report: PlotReport::Geodetic {
+                lat_deg: (number * 37 % 120) as f64 - 60.0,
+                lon_deg: (number * 73 % 340) as f64 - 170.0,
+                height_m: 10_000.0,
+                sigma_m: 100.0,
+            },
+        }],
+    }
+}
+
+fn percentiles(times: &mut [Duration]) -> Value {
+    times.sort_unstable();
+    let at = |part: usize| {
+        let place = (times.len() * part / 100).min(times.len().saturating_sub(1));
+        times.get(place).map(Duration::as_micros).and_then(|us| u64::try_from(us).ok())
+    };
+    json!({ "samples": times.len(), "p50_us": at(50), "p90_us": at(90), "p99_us": at(99), "max_us": at(100) })
+}
