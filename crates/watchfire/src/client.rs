@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::Error;
 
 /// A node may take this long over one request.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A node to talk to.
 #[derive(Clone)]

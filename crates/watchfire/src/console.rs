@@ -215,8 +215,8 @@ mod tests {
         {
             assert!(matches!(console.start(stranger, now), Start::Snapshot(_)), "{stranger:?}");
         }
-        for n in 0..DELTAS_KEPT_MAX as i64 {
-            console.show(state(&[("x", "a", 100 + n)]), now);
+        for n in (100..).take(DELTAS_KEPT_MAX) {
+            console.show(state(&[("x", "a", n)]), now);
         }
         assert!(matches!(
             console.start(Some(EventId { boot: 7, seq: 1 }), now),

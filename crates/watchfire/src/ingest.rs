@@ -222,7 +222,7 @@ fn read_reports(
                 }
                 Ok((_, Content::Cat034(records))) => note_radars(&records, &mut radars),
                 Ok((category, Content::Skipped)) => {
-                    feed.skip(format!("category {category:03} is not read"))
+                    feed.skip(format!("category {category:03} is not read"));
                 }
                 Err(error) => feed.skip(error.to_string()),
             }

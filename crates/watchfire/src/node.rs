@@ -201,7 +201,6 @@ pub(crate) async fn run(
     let settings = sync::Config {
         pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
         rate: clock.whole_rate(),
-        ..sync::Config::default()
     };
     let setup = sync::Setup { config: settings, charter: Arc::clone(&charter), secrets };
     let (node, outputs) =

@@ -176,7 +176,7 @@ fn list(file: &[u8]) -> Result<Listed, Error> {
                 Ok((_, Content::Cat048(records))) => listed.rows.extend(records.iter().map(row)),
                 Ok((_, Content::Cat034(records))) => listed.services += records.len() as u64,
                 Ok((category, Content::Skipped)) => {
-                    *listed.others.entry(category).or_default() += 1
+                    *listed.others.entry(category).or_default() += 1;
                 }
                 Err(error) => listed.faults.push(format!("{error} (hint: {})", error.hint())),
             }

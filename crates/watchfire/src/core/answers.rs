@@ -40,6 +40,7 @@ pub(crate) struct Digest {
     /// Fold editions by domain.
     pub(crate) fold_edition: BTreeMap<String, u32>,
     /// SHA-256, hexadecimal.
+    #[expect(clippy::struct_field_names, reason = "the API's word")]
     pub(crate) digest: String,
     /// Items at the cut, by collection.
     pub(crate) items: BTreeMap<String, u64>,

@@ -37,9 +37,9 @@ impl Core {
             }
             Question::Entry { id, reply } => drop(reply.send(self.entry(id))),
             Question::Cap { warning, reply } => drop(reply.send(self.cap(&warning))),
-            Question::Append { proposal, reply } => self.append_proposal(proposal, reply),
+            Question::Append { proposal, reply } => self.append_proposal(&proposal, reply),
             Question::Scans { scans, audience, reply } => {
-                self.append_scans(&scans, audience, reply)
+                self.append_scans(&scans, audience, reply);
             }
             Question::Act { warning, act, note, reply } => self.act(&warning, act, note, reply),
             Question::Subscribe { view, seen, reply } => {
@@ -181,10 +181,10 @@ impl Core {
 
     fn append_proposal(
         &mut self,
-        proposal: Proposal,
+        proposal: &Proposal,
         reply: oneshot::Sender<Result<super::Appended, Problem>>,
     ) {
-        match self.read_proposal(&proposal) {
+        match self.read_proposal(proposal) {
             Ok(append) => self.append(append, Waiter::Proposal(reply)),
             Err(problem) => {
                 self.refused += 1;

@@ -389,7 +389,6 @@ impl Core {
                 }
                 Output::Refused { ticket, reason } => self.refused(ticket, &reason),
                 Output::Fact { fact, .. } => self.know(&fact),
-                Output::Receipt { .. } => {}
                 Output::Line { peer, state, lag, clock_offset } => {
                     let now = self.clock.now();
                     self.lines.measured(peer, state, lag, clock_offset, now);
@@ -398,7 +397,7 @@ impl Core {
                     let severity = match severity {
                         sync::Severity::Info => domains::Severity::Info,
                         sync::Severity::Warning => domains::Severity::Warning,
-                        _ => domains::Severity::Error,
+                        sync::Severity::Error => domains::Severity::Error,
                     };
                     self.find(severity, source, message, hint);
                 }
@@ -409,6 +408,7 @@ impl Core {
                     Some("speak to the partner; both branches and the proof are kept".to_owned()),
                 ),
                 Output::Close { peer, why } => self.lines.close(peer, &format!("{why:?}")),
+                // Receipts show in the lanes; what later editions add is theirs to show.
                 _ => {}
             }
         }
@@ -440,9 +440,10 @@ impl Core {
         message: String,
         hint: Option<String>,
     ) {
-        match severity {
-            domains::Severity::Info => tracing::info!(source, message, "finding"),
-            _ => tracing::warn!(source, message, hint, "finding"),
+        if severity == domains::Severity::Info {
+            tracing::info!(source, message, "finding");
+        } else {
+            tracing::warn!(source, message, hint, "finding");
         }
         if self.findings.len() == FINDINGS_MAX {
             self.findings.pop_front();

@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn other_sites_cannot_write_or_rebind() {
         let host = (header::HOST, "127.0.0.1:8101");
-        assert!(same_origin(&headers(&[host.clone()])));
+        assert!(same_origin(&headers(std::slice::from_ref(&host))));
         assert!(same_origin(&headers(&[host.clone(), (header::ORIGIN, "http://127.0.0.1:8101")])));
         assert!(!same_origin(&headers(&[host.clone(), (header::ORIGIN, "http://evil.example")])));
         assert!(local(&headers(&[host])));

@@ -74,12 +74,9 @@ pub(super) async fn entries(
     State(app): State<App>,
     Query(query): Parameters,
 ) -> Answer<Vec<EntryAnswer>> {
-    let log = match query.get("log").map(|text| text.parse()) {
-        Some(Ok(log)) => log,
-        Some(Err(_)) | None => {
-            return Err(Problem::refused("expected `log` as a log's name")
-                .hint("copy one from `logs` of `GET /api/v1/status`"));
-        }
+    let Some(Ok(log)) = query.get("log").map(|text| text.parse()) else {
+        return Err(Problem::refused("expected `log` as a log's name")
+            .hint("copy one from `logs` of `GET /api/v1/status`"));
     };
     let number = |name: &str, default: u64| match query.get(name).map(|text| text.parse::<u64>()) {
         None => Ok(default),

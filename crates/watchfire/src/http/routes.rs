@@ -19,7 +19,7 @@ pub(super) enum Body {
 
 impl Body {
     fn json<T: JsonSchema>() -> Self {
-        Self::Json(|generator| generator.subschema_for::<T>())
+        Self::Json(SchemaGenerator::subschema_for::<T>)
     }
 }
 

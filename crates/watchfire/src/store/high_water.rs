@@ -91,7 +91,9 @@ impl HighWaterFile {
         if marks.is_empty() {
             return Ok(());
         }
-        marks.iter().for_each(|mark| self.marks.raise(mark));
+        for mark in marks {
+            self.marks.raise(mark);
+        }
         self.write().map_err(|error| StoreError::Failed {
             action: "raise the high-water mark",
             reason: error.to_string(),

@@ -1,4 +1,4 @@
-//! The store: SQLite behind `log`'s port, one thread that commits, one that reads for catch-up.
+//! The store: `SQLite` behind `log`'s port, one thread that commits, one that reads for catch-up.
 //!
 //! Commits are grouped: while one is under way the next jobs gather and go together. FLASH never
 //! waits for the others, and the write-ahead log is folded back on a third connection, so that no

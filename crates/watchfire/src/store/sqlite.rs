@@ -1,4 +1,4 @@
-//! `log`'s store port on SQLite: one table of rows for each of the port's tables.
+//! `log`'s store port on `SQLite`: one table of rows for each of the port's tables.
 //!
 //! WAL mode with `synchronous=FULL`: a commit that returned is on the disk. `cell_size_check` and the
 //! rows' own digests find damage; [`super::seal`] covers the bytes that no row uses.
@@ -136,7 +136,7 @@ impl SqliteStore {
         }
     }
 
-    /// What SQLite's own check finds wrong; empty if nothing.
+    /// What `SQLite`'s own check finds wrong; empty if nothing.
     pub(crate) fn integrity(&self) -> Vec<String> {
         let check = || -> rusqlite::Result<Vec<String>> {
             let mut statement = self.connection.prepare("PRAGMA integrity_check(100)")?;
