@@ -11,7 +11,7 @@ export type Page = 'watch' | 'lines' | 'findings' | 'panels';
 export type Theme = 'dark' | 'light';
 
 /** Least time between two repaints, so that a fast stream does not starve input. */
-const PUBLISH_EVERY_MS = 100;
+const PUBLISH_EVERY_MS = 80;
 const TICK_MS = 250;
 
 class Console {
@@ -45,6 +45,7 @@ class Console {
   private clock = $state.raw<PictureClock | null>(null);
   #stream: Stream | null = null;
   #latest: Picture | null = null;
+  #published_ms = 0;
   #publishTimer: ReturnType<typeof setTimeout> | null = null;
   #settlePainted: () => void = () => {};
 
@@ -106,14 +107,16 @@ class Console {
     this.clock = observe(this.clock, { picture_ms: Date.parse(event.body.now), local_ms, rate });
     this.heard_ms = local_ms;
     this.local_ms = Math.max(this.local_ms, local_ms);
-    if (event.kind === 'snapshot') this.#publish();
-    else this.#publishTimer ??= setTimeout(() => this.#publish(), PUBLISH_EVERY_MS);
+    const rest_ms = this.#published_ms + PUBLISH_EVERY_MS - local_ms;
+    if (event.kind === 'snapshot' || rest_ms <= 0) this.#publish();
+    else this.#publishTimer ??= setTimeout(() => this.#publish(), rest_ms);
     return true;
   }
 
   #publish(): void {
     if (this.#publishTimer !== null) clearTimeout(this.#publishTimer);
     this.#publishTimer = null;
+    this.#published_ms = performance.now();
     this.picture = this.#latest;
   }
 

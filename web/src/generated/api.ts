@@ -1,216 +1,743 @@
-// Console and API shapes. Times are RFC 3339 UTC; ids are strings; names end in their unit.
+// Made by `npm run generate` from docs/openapi.json. Do not edit.
 
-export type Timestamp = string;
-export type PartnerCode = string;
-export type LonLat = [number, number];
-export type LonLatHeight = [number, number, number];
-
-export interface Text {
-  en: string;
-  ja: string;
-  ko: string;
-}
-
-export interface NodeInfo {
-  id: string;
-  partner: PartnerCode;
-  realm: string;
-  view: string;
-  views: string[];
-  started: Timestamp;
-  clock: { epoch: Timestamp; rate: number };
-  exercise: string | null;
-  edition: number;
-  state: 'ok' | 'degraded';
-  notes: string[];
-}
-
-export interface Lane {
-  lane: 'flash' | 'immediate' | 'priority' | 'routine';
-  sent: number;
-  held: number;
-  received: number;
-  cross_checked_by: string[];
-}
-
-export interface Line {
-  id: string;
-  partner: PartnerCode;
-  state: 'up' | 'late' | 'lost';
-  since: Timestamp;
-  last_heard: Timestamp | null;
-  lag_ms: number | null;
-  clock_offset_ms: number | null;
-  carrier: string;
-  lanes: Lane[];
-  note: string | null;
-}
-
-export interface Finding {
-  id: string;
-  at: Timestamp;
-  severity: 'info' | 'warning' | 'error';
-  source: string;
-  message: string;
-  hint: string | null;
-}
-
-export interface TrackSource {
-  partner: PartnerCode;
-  sensor: string;
-  plots: number;
-  updated: Timestamp;
-}
-
-export interface TrackIdentity {
-  mode_3a: string | null;
-  aircraft_address: string | null;
-  callsign: string | null;
-  track_number: number | null;
-}
-
-export interface Launch {
-  lat_deg: number;
-  lon_deg: number;
-  time: Timestamp;
-  time_sigma_s: number;
-  region: LonLat[];
-}
-
-export interface Apogee {
-  height_m: number;
-  time: Timestamp;
-}
-
-export interface Impact {
-  lat_deg: number;
-  lon_deg: number;
-  time: Timestamp;
-  time_sigma_s: number;
-  semi_major_m: number;
-  semi_minor_m: number;
-  orientation_deg: number;
-  region: LonLat[];
-}
-
-export interface Track {
-  id: string;
-  public_id: string | null;
-  class: 'ballistic' | 'aircraft' | 'unknown';
-  phase: 'boost' | 'coast' | 'reentry' | 'landed' | 'level' | 'climb' | 'descent' | 'unknown';
-  state: 'tentative' | 'confirmed' | 'stale' | 'lost';
-  lat_deg: number;
-  lon_deg: number;
-  height_m: number;
-  speed_mps: number;
-  course_deg: number;
-  climb_mps: number;
-  position_sigma_m: number;
-  updated: Timestamp;
-  first_seen: Timestamp;
-  plots: number;
-  sources: TrackSource[];
-  identity: TrackIdentity;
-  launch: Launch | null;
-  apogee: Apogee | null;
-  impact: Impact | null;
-  trail: LonLatHeight[];
-  evidence: string[];
-  aliases: string[];
-}
-
-export interface Sensor {
-  id: string;
-  partner: PartnerCode;
-  kind: 'radar' | 'geodetic' | 'asterix';
-  lat_deg: number | null;
-  lon_deg: number | null;
-  height_m: number | null;
-  scans: number;
-  last_scan: Timestamp;
-  state: 'live' | 'stale' | 'lost';
-}
-
-export interface WarningDistrict {
-  code: string;
-  partner: PartnerCode;
-  name: Text;
-  probability: number;
-  nearby_only: boolean;
-}
-
-export interface PendingDraft {
+/** What an officer's act led to. */
+export interface Acted {
+  /** The entry that records it. */
   entry: string;
-  action: 'alert' | 'update' | 'cancel';
-  reason: 'threat' | 'changed' | 'fell' | 'passed' | 'unsupported' | 'mistake';
-  drafted: Timestamp;
+  /** The warning's state now. */
+  state: string;
 }
 
-export interface Warning {
-  id: string;
-  object: string;
-  owner: PartnerCode;
-  pending: PendingDraft | null;
-  state: 'draft' | 'released' | 'updated' | 'cancelled' | 'expired';
-  priority: 1 | 2 | 3 | 4;
-  realm_status: 'Actual' | 'Exercise' | null;
-  audience: string;
-  districts: WarningDistrict[];
-  impact_time: Timestamp;
-  impact_time_sigma_s: number;
-  severity: string;
-  urgency: string;
-  certainty: string;
-  headline: Text;
-  drafted: Timestamp;
-  released: Timestamp | null;
-  released_by: string | null;
-  supported: boolean;
-  evidence: string[];
-  source: string;
-  references: string[];
-  sequence: number;
+/** What a message does to the ones before it. */
+export type Action = "alert" | "update" | "cancel";
+
+/** The highest point of a trajectory. */
+export interface ApogeeItem {
+  /** Height above the ellipsoid, metres. */
+  height_m: number;
+  /** When. */
+  time: Timestamp;
 }
 
-export type Item = object;
-export type Collections = Record<string, Record<string, Item>>;
-
-export interface Snapshot {
-  seq: number;
-  view: string;
-  now: Timestamp;
-  collections: Collections;
+/** An entry that was appended. */
+export interface Appended {
+  /** The entry. */
+  entry: string;
+  /** Nodes that hold it. */
+  holders: NodeId[];
+  /** `reached`, or `pending`: durable here, the level not reached in time. */
+  state: string;
 }
 
+/** The items of an ASTERIX target report (CAT048) that the tracker uses. */
+export interface AsterixReport {
+  /** Aircraft address, 24 bits (I048/220). */
+  aircraft_address?: number | null;
+  /** Aircraft identification, at most 16 ASCII characters (I048/240). */
+  callsign?: string | null;
+  /** Flight level as metres, -3 to 50 km (I048/090). */
+  flight_level_m?: number | null;
+  /** Height measured by a 3D radar, metres, -3 to 50 km (I048/110). */
+  height_m?: number | null;
+  /** Mode 3/A code, 0 to 4095 (I048/070). */
+  mode_3a?: number | null;
+  /** Slant range, metres, 0 to 1,000 km (I048/040). */
+  rho_m: number;
+  /** System area code (I048/010). */
+  sac: number;
+  /** System identification code (I048/010). */
+  sic: number;
+  /** Azimuth clockwise from north, degrees, 0 to 360 (I048/040). */
+  theta_deg: number;
+  /** The radar's own track number, 0 to 4095 (I048/161). */
+  track_number?: number | null;
+}
+
+/** Content of `warning.cancel`, edition 1. */
+export interface CancelReport {
+  /** A word to the other partners, up to 1,000 bytes; not for the public. */
+  note?: string | null;
+  /** Who. */
+  officer: Officer;
+  /** `passed`, `unsupported` or `mistake`. */
+  reason: Reason;
+  /** Which warning. */
+  warning: WarningId;
+}
+
+/** One item that came, changed or went. */
 export interface Change {
+  /** The collection. */
   collection: string;
+  /** The item's id in it. */
   id: string;
-  value: Item | null;
+  /** The item, or null if it is gone. */
+  value?: unknown;
 }
 
+/** What a track is. */
+export type Class = "ballistic" | "aircraft" | "unknown";
+
+/** A declaration that has been checked. */
+export interface Declared {
+  /** The plots the object was started from: 1 to [`DECLARED_EVIDENCE_MAX`]. */
+  evidence: PlotRef[];
+  /** 1 to 32 ASCII letters, digits and `-`. */
+  public_id: string;
+}
+
+/** An angle in degrees, as people and files write it. */
+export type Degrees = number;
+
+/** What changed since the delta before. */
 export interface Delta {
-  seq: number;
-  now: Timestamp;
+  /** In the order of collection and id. */
   changes: Change[];
-}
-
-export interface Heartbeat {
-  seq: number;
+  /** Picture time at sending. */
   now: Timestamp;
+  /** One more than the delta's before. */
+  seq: number;
 }
 
+/** The digest of a view. */
 export interface Digest {
-  view: string;
-  fold_edition: Record<string, number>;
+  /** Sizes by log: entries below them are covered. */
   cut: Record<string, number>;
+  /** SHA-256, hexadecimal. */
   digest: string;
+  /** Fold editions by domain. */
+  fold_edition: Record<string, number>;
+  /** Items at the cut, by collection. */
   items: Record<string, number>;
+  /** The view. */
+  view: string;
 }
 
+/** A district of a warning. */
+export interface DistrictItem {
+  /** ISO 3166-2 code. */
+  code: string;
+  /** Its name by language. */
+  name: Record<string, string>;
+  /** Only the margin around the 99 % region reaches it. */
+  nearby_only: boolean;
+  /** The partner. */
+  partner: string;
+  /** How likely the impact lies inside it, 0 to 1. */
+  probability: number;
+}
+
+/** A district in a forecast. */
+export interface DistrictShare {
+  /** ISO 3166-2 code. */
+  code: string;
+  /** Only the margin around the 99 % region reaches it. */
+  nearby_only: boolean;
+  /** How likely the impact lies inside its boundary, 0 to 1. */
+  probability: number;
+}
+
+/** Content of `warning.draft`, edition 1: a node proposes a message. */
+export interface DraftReport {
+  /** What the message would do. */
+  action: Action;
+  /** Why. */
+  reason: Reason;
+  /** What it would say. */
+  subject: Subject;
+  /** Which warning. */
+  warning: WarningId;
+}
+
+/** A readable entry. */
+export interface EntryAnswer {
+  /** Who may read it. */
+  audience: string;
+  /** Its content, or null if no domain reads the kind. */
+  content?: unknown;
+  /** The edition of its content. */
+  edition: number;
+  /** Nodes that hold it, as far as receipts have come; of own entries only. */
+  holders: NodeId[];
+  /** Its id. */
+  id: string;
+  /** Its kind. */
+  kind: string;
+  /** When it was logged. */
+  logged: Timestamp;
+  /** Who said it. */
+  origin: NodeId;
+  /** Whose node that is. */
+  partner: PartnerId;
+  /** How urgent it was. */
+  precedence: string;
+}
+
+export type EntryId = string;
+
+/** Something an operator should know. */
+export interface Finding {
+  /** When it was found, picture time. */
+  at: Timestamp;
+  /** How to mend it. */
+  hint?: string | null;
+  /** A running number in its list. */
+  id: string;
+  /** One sentence: what was expected, what came. */
+  message: string;
+  /** How bad it is. */
+  severity: Severity;
+  /** Which part of the system, sensor or entry. */
+  source: string;
+}
+
+/** Where and when an object is expected to come down. */
+export interface Forecast {
+  /** When. */
+  impact: Timestamp;
+  /** Standard deviation of the time, 0 to 3,600 s. */
+  impact_sigma_s: number;
+  /** Where, with its 1-sigma ellipse. */
+  region: Region;
+}
+
+/** Latitude, longitude and height above the WGS 84 ellipsoid. */
+export interface Geodetic {
+  height_m: number;
+  lat_deg: number;
+  lon_deg: number;
+}
+
+/** Whether a sensor is heard. */
+export type Hearing = "live" | "stale" | "lost";
+
+/** What a transponder said. */
+export interface IdentityItem {
+  /** Aircraft address, six hexadecimal digits. */
+  aircraft_address?: string | null;
+  /** Aircraft identification. */
+  callsign?: string | null;
+  /** Mode 3/A code, four octal digits. */
+  mode_3a?: string | null;
+  /** The radar's own track number. */
+  track_number?: number | null;
+}
+
+/** Where and when an object will land. */
+export interface ImpactItem {
+  /** Latitude, degrees. */
+  lat_deg: number;
+  /** Longitude, degrees. */
+  lon_deg: number;
+  /** Direction of the longer axis, clockwise from north, degrees, 0 to 180. */
+  orientation_deg: number;
+  /** The 90% ellipse as a closed ring of longitude, latitude. */
+  region: [number, number][];
+  /** Half the longer axis of the 90% ellipse, metres. */
+  semi_major_m: number;
+  /** Half the shorter axis of the 90% ellipse, metres. */
+  semi_minor_m: number;
+  /** When. */
+  time: Timestamp;
+  /** Its standard deviation, seconds. */
+  time_sigma_s: number;
+}
+
+/** What became of a feed. */
+export interface Ingested {
+  /** Entries appended. */
+  appended: number;
+  /** Their ids. */
+  entries: string[];
+  /** Plots in them. */
+  plots: number;
+  /** Records that were not used, with the reason. */
+  skipped: Record<string, number>;
+}
+
+/** One lane of a line. */
+export interface Lane {
+  /** Nodes that cosigned the same checkpoints of the other node's log. */
+  cross_checked_by: NodeId[];
+  /** Of those, held by the other node. */
+  held: number;
+  /** Its precedence. */
+  lane: string;
+  /** Entries of the other node's log that are here. */
+  received: number;
+  /** Entries in this node's own log. */
+  sent: number;
+}
+
+/** Where and when an object started. */
+export interface LaunchItem {
+  /** Latitude, degrees. */
+  lat_deg: number;
+  /** Longitude, degrees. */
+  lon_deg: number;
+  /** The 90% region as a closed ring of longitude, latitude. */
+  region: [number, number][];
+  /** When. */
+  time: Timestamp;
+  /** Its standard deviation, seconds. */
+  time_sigma_s: number;
+}
+
+/** How far a track is believed. */
+export type Life = "tentative" | "confirmed" | "stale" | "lost";
+
+/** The line to one other node. */
+export interface Line {
+  /** What carries it. */
+  carrier: string;
+  /** The other node's clock minus this one's, wall milliseconds. */
+  clock_offset_ms?: number | null;
+  /** The node at the other end. */
+  id: NodeId;
+  /** Half of the shortest recent round trip, wall milliseconds. */
+  lag_ms?: number | null;
+  /** The four lanes. */
+  lanes: Lane[];
+  /** When anything was last heard, picture time. */
+  last_heard?: Timestamp | null;
+  /** Why it is not up. */
+  note?: string | null;
+  /** Whose it is. */
+  partner: PartnerId;
+  /** When it came into that state, picture time. */
+  since: Timestamp;
+  /** By the time since anything was heard. */
+  state: LineState;
+}
+
+/** By the time since anything was heard on a line. */
+export type LineState = "up" | "late" | "lost";
+
+/** A one-time log-in link. */
+export interface Link {
+  /** Opens the console once. */
+  url: string;
+}
+
+/** A length or height. */
+export type Metres = number;
+
+export type NodeId = string;
+
+/** This node. */
+export interface NodeInfo {
+  /** How picture time runs. */
+  clock: PictureClock;
+  /** The charter's edition. */
+  edition: number;
+  /** The exercise's name, or null in operations. */
+  exercise?: string | null;
+  /** The node, such as `KOR-1`. */
+  id: NodeId;
+  /** What does not. */
+  notes: string[];
+  /** Whose it is. */
+  partner: PartnerId;
+  /** `operational` or `exercise/NAME`. */
+  realm: string;
+  /** When this run of the node began, picture time. */
+  started: Timestamp;
+  /** Whether everything works. */
+  state: NodeState;
+  /** The view these items show. */
+  view: string;
+  /** Every view this node folds. */
+  views: string[];
+}
+
+/** Whether everything works. */
+export type NodeState = "ok" | "degraded";
+
+/** An officer and the signature over the act. */
+export interface Officer {
+  /** Name of the key, up to 128 bytes. */
+  key_id: string;
+  /** Name in the partner's list of officers, 1 to 128 bytes. */
+  name: string;
+  /** The signature as text, up to 4,096 bytes. */
+  signature: string;
+}
+
+export type PartnerId = string;
+
+/** A draft that waits for an officer. */
+export interface PendingItem {
+  /** What it would do. */
+  action: Action;
+  /** When it was drafted. */
+  drafted: Timestamp;
+  /** The draft's entry: what a release must name. */
+  entry: EntryId;
+  /** Why. */
+  reason: Reason;
+}
+
+/** What a track is doing. */
+export type Phase = "boost" | "coast" | "reentry" | "landed" | "level" | "climb" | "descent" | "unknown";
+
+/** How picture time runs. */
+export interface PictureClock {
+  /** When picture time began. */
+  epoch: Timestamp;
+  /** Picture seconds per wall second; 1 outside exercises. */
+  rate: number;
+}
+
+/** One plot of a scan. */
+export interface Plot {
+  /** Measurement time less the scan's reference time, nanoseconds, within ± 60 s. */
+  offset_ns: TimeDelta;
+  /** What was measured. */
+  report: PlotReport;
+}
+
+/** One plot of one entry. */
+export interface PlotRef {
+  /** The scan's entry. */
+  entry: EntryId;
+  /** Which of its plots, from 0. */
+  plot: number;
+}
+
+/** What a plot says. */
+export type PlotReport = {
+  radar: {
+    /** Clockwise from true north, degrees, -360 to 360. */
+    azimuth_deg: number;
+    /** Above the local horizontal, degrees, -90 to 90. */
+    elevation_deg: number;
+    /** Slant range, metres, above 0 to 100,000 km. */
+    range_m: number;
+    /** Sigmas of this plot where they differ from the sensor's. */
+    sigmas?: PolarSigmas | null;
+  };
+} | {
+  geodetic: {
+    /** Height above the ellipsoid, metres. */
+    height_m: number;
+    /** WGS 84 latitude, degrees. */
+    lat_deg: number;
+    /** WGS 84 longitude, degrees. */
+    lon_deg: number;
+    /** Standard deviation in each direction, metres, above 0 to 1,000 km. */
+    sigma_m: number;
+  };
+} | {
+  asterix: AsterixReport;
+};
+
+/** Standard deviations of a polar plot, each above 0. */
+export interface PolarSigmas {
+  /** Of azimuth, degrees. */
+  azimuth_deg: number;
+  /** Of elevation, degrees. */
+  elevation_deg: number;
+  /** Of slant range, metres. */
+  range_m: number;
+}
+
+/** An RFC 9457 problem. */
 export interface Problem {
-  type: string;
-  title: string;
+  /** What was expected and what came. */
+  detail: string;
+  /** How to mend it. */
+  hint?: string | null;
+  /** The HTTP status. */
   status: number;
-  detail: string | null;
-  hint: string | null;
+  /** The kind in words. */
+  title: string;
+  /** A URI reference that names the kind of problem. */
+  type: string;
+}
+
+/** A statement to append. */
+export interface Proposal {
+  /** Who may read it; all partners if absent. */
+  audience?: string | null;
+  /** Content of the kind's schema. */
+  content: unknown;
+  /** The kind, such as `track.scan`. */
+  kind: string;
+  /** `local` (if absent), `partners(K)` or `all`. */
+  level?: string | null;
+  /** FLASH, IMMEDIATE, PRIORITY or ROUTINE; the kind's own if absent. */
+  precedence?: string | null;
+  /** How long to wait for the level; 10,000 if absent. */
+  timeout_ms?: number | null;
+}
+
+/** Why a message is proposed; it chooses the text. */
+export type Reason = "threat" | "changed" | "fell" | "passed" | "unsupported" | "mistake";
+
+/** A place with its 1-sigma error ellipse. */
+export interface Region {
+  /** Latitude of the centre, WGS 84. */
+  lat: Degrees;
+  /** Longitude of the centre, WGS 84. */
+  lon: Degrees;
+  /** Direction of the major axis, clockwise from north. */
+  orientation: Degrees;
+  /** Standard deviation along the major axis. */
+  semi_major: Metres;
+  /** Standard deviation along the minor axis. */
+  semi_minor: Metres;
+}
+
+/** Content of `warning.release` and `warning.update`, edition 1. */
+export interface ReleaseReport {
+  /** The draft the officer saw and releases. */
+  draft: EntryId;
+  /** A word to the other partners, up to 1,000 bytes; not for the public. */
+  note?: string | null;
+  /** Who. */
+  officer: Officer;
+  /** Which warning. */
+  warning: WarningId;
+}
+
+/** A scan whose every number has been checked. */
+export interface Scan {
+  /** Reference time of the scan. */
+  measured: Timestamp;
+  /** At most [`limits::SCAN_PLOTS_MAX`]. */
+  plots: Plot[];
+  /** The sensor's running number of the scan. */
+  scan: number;
+  /** Who measured, and how well. */
+  sensor: SensorInfo;
+}
+
+/** A sensor as its scans describe it; every scan carries it, so that an entry stands alone. */
+export interface SensorInfo {
+  /** Expected false plots in one scan, 0 to [`limits::SCAN_PLOTS_MAX`]. */
+  clutter: number;
+  /** 1 to 64 ASCII letters, digits, `-`, `_`, `.` or `/`; unique within the partner. */
+  id: string;
+  /** What it measures. */
+  kind: SensorKind;
+  /** Whose sensor it is. */
+  partner: PartnerId;
+  /** Probability of detection in one scan, above 0 to 1. */
+  pd: number;
+  /** Seconds from one look at a place to the next, above 0 to 3,600. */
+  period_s: number;
+  /** Its site; needed for radars and ASTERIX, else it may be unknown. */
+  position?: Geodetic | null;
+  /** Standard deviation of azimuth, degrees, above 0 to 45. */
+  sigma_azimuth_deg: number;
+  /** Standard deviation of elevation, degrees, above 0 to 45. */
+  sigma_elevation_deg: number;
+  /** Standard deviation of slant range, metres, above 0 to 100 km (may be 0 for geodetic sensors, whose plots carry their own, like the next two). */
+  sigma_range_m: number;
+}
+
+/** One sensor. */
+export interface SensorItem {
+  /** Height of the site, metres. */
+  height_m?: number | null;
+  /** Partner and id. */
+  id: string;
+  /** What it measures. */
+  kind: SensorKind;
+  /** Time of the last one. */
+  last_scan: Timestamp;
+  /** Latitude of the site, degrees. */
+  lat_deg?: number | null;
+  /** Longitude of the site, degrees. */
+  lon_deg?: number | null;
+  /** Whose sensor. */
+  partner: PartnerId;
+  /** Scans folded. */
+  scans: number;
+  /** Whether it is heard. */
+  state: Hearing;
+}
+
+/** What a sensor measures. */
+export type SensorKind = "radar" | "geodetic" | "asterix";
+
+/** How bad a finding is. */
+export type Severity = "info" | "warning" | "error";
+
+/** The whole state. */
+export interface Snapshot {
+  /** Items by collection and id. */
+  collections: Record<string, Record<string, unknown>>;
+  /** Picture time at sending. */
+  now: Timestamp;
+  /** Number of the last change in it. */
+  seq: number;
+  /** The view it shows. */
+  view: string;
+}
+
+/** A sensor's share in a track. */
+export interface Source {
+  /** Whose sensor. */
+  partner: PartnerId;
+  /** Plots used. */
+  plots: number;
+  /** The sensor's id. */
+  sensor: string;
+  /** Time of the last one. */
+  updated: Timestamp;
+}
+
+/** What the node is and how it stands. */
+export interface Status {
+  /** Whether the console was built in. */
+  console: boolean;
+  /** Facts folded, by view. */
+  facts: Record<string, number>;
+  /** Its lines. */
+  lines: Line[];
+  /** Entries held without gaps, by log. */
+  logs: Record<string, number>;
+  /** The node. */
+  node: NodeInfo;
+  /** Picture time. */
+  now: Timestamp;
+  /** Whether every partner that should hold them holds all of this node's entries. */
+  receipts_complete: boolean;
+  /** Facts folded again because one came late, by view. */
+  refolded: Record<string, number>;
+}
+
+/** What a message says: the forecast, the districts and what it rests on. */
+export interface Subject {
+  /** The owner's districts it touches, in code order; never empty. */
+  districts: DistrictShare[];
+  /** The entries it rests on, newest last, at most 16. */
+  evidence: EntryId[];
+  /** Where and when. */
+  forecast: Forecast;
+}
+
+/** A signed length of time in nanoseconds; arithmetic saturates. */
+export type TimeDelta = number;
+
+/** RFC 3339, UTC, up to nanoseconds */
+export type Timestamp = string;
+
+/** One track. */
+export interface TrackItem {
+  /** Other ids it had. */
+  aliases: string[];
+  /** Its highest point, of ballistic objects. */
+  apogee?: ApogeeItem | null;
+  /** What it is. */
+  class: Class;
+  /** Vertical speed, positive up, m/s. */
+  climb_mps: number;
+  /** Direction over ground, clockwise from north, degrees. */
+  course_deg: number;
+  /** The newest entries it rests on, at most 16, oldest first. */
+  evidence: string[];
+  /** Time of the first plot. */
+  first_seen: Timestamp;
+  /** Height above the ellipsoid, metres. */
+  height_m: number;
+  /** Internal id, derived from the first plot. */
+  id: string;
+  /** What a transponder said. */
+  identity: IdentityItem;
+  /** Where it will land, of ballistic objects. */
+  impact?: ImpactItem | null;
+  /** Latitude, degrees. */
+  lat_deg: number;
+  /** Where it started, of ballistic objects. */
+  launch?: LaunchItem | null;
+  /** Longitude, degrees. */
+  lon_deg: number;
+  /** What it is doing. */
+  phase: Phase;
+  /** Plots used. */
+  plots: number;
+  /** Root of the summed variances of the position, metres. */
+  position_sigma_m: number;
+  /** Declared id, the same in every view. */
+  public_id?: string | null;
+  /** Who contributed. */
+  sources: Source[];
+  /** Speed over the turning Earth, m/s. */
+  speed_mps: number;
+  /** How far it is believed. */
+  state: Life;
+  /** Where it was: longitude, latitude, height; at most 64 points, oldest first. */
+  trail: [number, number, number][];
+  /** Time of the last plot. */
+  updated: Timestamp;
+}
+
+export type WarningId = string;
+
+/** One row of the warnings table. */
+export interface WarningItem {
+  /** Who may read it, such as `JPN+KOR+USA`. */
+  audience: string;
+  /** CAP's word. */
+  certainty: string;
+  /** The districts, in code order. */
+  districts: DistrictItem[];
+  /** When it was first drafted. */
+  drafted: Timestamp;
+  /** The entries it rests on, newest last. */
+  evidence: EntryId[];
+  /** One line by language. */
+  headline: Record<string, string>;
+  /** The warning's name. */
+  id: string;
+  /** Expected time of impact. */
+  impact_time: Timestamp;
+  /** Its standard deviation, seconds. */
+  impact_time_sigma_s: number;
+  /** The object's public id. */
+  object: string;
+  /** The partner that owns it. */
+  owner: string;
+  /** The draft that waits for an officer. */
+  pending?: PendingItem | null;
+  /** 1 (purple, most urgent) to 4 (yellow). */
+  priority: number;
+  /** `Actual` or `Exercise`; filled in by [`mark_realm`], `null` before. */
+  realm_status?: string | null;
+  /** CAP identifiers of the messages so far, oldest first. */
+  references: string[];
+  /** When it was first released. */
+  released?: Timestamp | null;
+  /** The officer who released it first. */
+  released_by?: string | null;
+  /** Number of the newest message, 0 before the first. */
+  sequence: number;
+  /** CAP's word. */
+  severity: string;
+  /** The partners whose entries it rests on, such as `JPN+KOR`. */
+  source: string;
+  /** `draft`, `released`, `updated`, `cancelled` or `expired`. */
+  state: string;
+  /** Whether the forecast it rests on stands; `false` raises an alarm. */
+  supported: boolean;
+  /** CAP's word. */
+  urgency: string;
+}
+
+/** An officer's remark. */
+export interface WarningNote {
+  /** Free text, kept in the entry. */
+  note?: string | null;
+}
+
+/** The item type of each collection a domain contributes. */
+export interface CollectionItems {
+  /** Sensors */
+  'track.sensors': SensorItem;
+  /** Tracks */
+  'track.tracks': TrackItem;
+  /** Warnings */
+  'warning.warnings': WarningItem;
 }
