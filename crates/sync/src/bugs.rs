@@ -51,6 +51,7 @@ mod planted {
     use crate::mirrored::Mirrored;
     use crate::node::{Node, Turn};
     use crate::own::tell;
+    use crate::peer::send;
 
     impl Node {
         /// Plants a fault.
@@ -99,7 +100,7 @@ mod planted {
             let Some(record) = self.charter.node(batch.log().node) else { return };
             let Ok(checkpoint) = batch.checkpoint().clone().verify(&record.key) else { return };
             let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn);
-            self.send(peer, batch.log().lane, &message, turn);
+            send(peer, batch.log().lane, &message, turn);
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::holes::Holes;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
 use crate::own::tell;
+use crate::peer::send;
 use crate::wire::Message;
 
 /// One copy.
@@ -193,10 +194,10 @@ impl Node {
         &mut self,
         peer: NodeId,
         complete: bool,
-        bytes: Arc<[u8]>,
+        bytes: &Arc<[u8]>,
         turn: &mut Turn<'_>,
     ) {
-        let log = match Batch::log_of(&bytes) {
+        let log = match Batch::log_of(bytes) {
             Ok(log) => log,
             Err(error) => return self.refuse_batch_of(peer, &peer, error.to_string(), turn),
         };
@@ -207,7 +208,7 @@ impl Node {
             self.counters.batches_refused += 1;
             return;
         }
-        self.fold_unverified_if_planted(&bytes, turn);
+        self.fold_unverified_if_planted(bytes, turn);
         let copy = self.copies.get_mut(&log).expect("`admit` made the copy");
         if copy.pending_bytes + bytes.len() > limits::MIRROR_PENDING_BYTES_MAX {
             self.counters.overflow += 1;
@@ -215,7 +216,7 @@ impl Node {
         }
         match copy.mirror.accept(bytes.clone(), &self.charter) {
             Ok(accepted) => self.take(peer, complete, accepted, turn),
-            Err(reason) => self.not_taken(peer, log, &bytes, reason, turn),
+            Err(reason) => self.not_taken(peer, log, bytes, reason, turn),
         }
     }
 
@@ -287,7 +288,7 @@ impl Node {
         self.fill_holes(peer, log, bytes, turn);
         let size = self.copies[&log].holes.returned_by(peer).min(self.copies[&log].durable);
         if size > 0 && self.is_greeted(peer) {
-            self.send(peer, log.lane, &Message::Held { log, size }, turn);
+            send(peer, log.lane, &Message::Held { log, size }, turn);
         }
     }
 
@@ -523,7 +524,7 @@ impl Node {
             let copy = &self.copies[&log];
             let size = copy.holes.returned_by(peer).min(copy.durable);
             if size > 0 && self.is_greeted(peer) {
-                self.send(peer, log.lane, &Message::Held { log, size }, turn);
+                send(peer, log.lane, &Message::Held { log, size }, turn);
             }
         }
     }
@@ -531,7 +532,7 @@ impl Node {
     fn report_held(&mut self, peer: NodeId, log: LogId, turn: &mut Turn<'_>) {
         let Some(size) = self.durable_size(&log).filter(|size| *size > 0) else { return };
         if self.is_greeted(peer) {
-            self.send(peer, log.lane, &Message::Held { log, size }, turn);
+            send(peer, log.lane, &Message::Held { log, size }, turn);
         }
     }
 
@@ -545,7 +546,7 @@ impl Node {
         }
         copy.wanted = Some((from, turn.elapsed));
         if self.is_greeted(peer) {
-            self.send(peer, log.lane, &Message::Want { log, from }, turn);
+            send(peer, log.lane, &Message::Want { log, from }, turn);
         }
     }
 

@@ -66,7 +66,7 @@ impl Node {
             restated_at: turn.elapsed,
         });
         let hello = self.hello(id);
-        self.send(id, Precedence::Flash, &Message::Hello(hello), turn);
+        send(id, Precedence::Flash, &Message::Hello(hello), turn);
     }
 
     fn hello(&self, to: NodeId) -> Hello {
@@ -107,16 +107,6 @@ impl Node {
         session.is_some_and(|session| session.greeted.is_some())
     }
 
-    pub(crate) fn send(
-        &self,
-        peer: NodeId,
-        precedence: Precedence,
-        message: &Message,
-        turn: &mut Turn<'_>,
-    ) {
-        turn.out.push(Output::Send { peer, precedence, bytes: message.encode().into() });
-    }
-
     /// A frame came.
     pub(crate) fn received(&mut self, id: NodeId, bytes: &[u8], turn: &mut Turn<'_>) {
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.session.is_some()) else {
@@ -135,7 +125,7 @@ impl Node {
         };
         match message {
             Message::Hello(hello) => self.on_hello(id, hello, turn),
-            Message::Batch { complete, batch } => self.on_batch(id, complete, batch, turn),
+            Message::Batch { complete, batch } => self.on_batch(id, complete, &batch, turn),
             Message::Held { log, size } => self.on_held(id, log, size, turn),
             Message::Want { log, from } => self.on_want(id, log, from, turn),
             Message::Cosigned { checkpoint, cosignatures } => {
@@ -143,7 +133,7 @@ impl Node {
             }
             Message::Ping { sent } => {
                 let pong = Message::Pong { sent, received: turn.now, answered: turn.now };
-                self.send(id, Precedence::Flash, &pong, turn);
+                send(id, Precedence::Flash, &pong, turn);
             }
             Message::Pong { sent, received, answered } => {
                 let times = [sent, received, answered, turn.now];
@@ -183,7 +173,7 @@ impl Node {
             }
         }
         for proof in self.suspended.values().cloned().collect::<Vec<_>>() {
-            self.send(id, Precedence::Flash, &Message::Contested(proof.to_vec()), turn);
+            send(id, Precedence::Flash, &Message::Contested(proof.to_vec()), turn);
         }
         let theirs = self.copies.keys().copied().filter(|log| log.node == id);
         for log in theirs.collect::<Vec<_>>() {
@@ -332,7 +322,7 @@ impl Node {
         let (elapsed, config) = (turn.elapsed, self.config.clone());
         let outgoing = self.outgoing(peer, &log).expect("batches are sent where they are followed");
         outgoing.send(batch.end(), bytes.len(), elapsed, &config);
-        self.send(peer, log.lane, &message, turn);
+        send(peer, log.lane, &message, turn);
     }
 
     /// The store answered a read.
@@ -392,7 +382,7 @@ impl Node {
         let overdue = session.outgoing.values_mut().map(|log| u64::from(log.overdue(turn.elapsed)));
         self.counters.resends += overdue.sum::<u64>();
         if peer.line.ping_due(turn.elapsed, &config) {
-            self.send(id, Precedence::Flash, &Message::Ping { sent: turn.now }, turn);
+            send(id, Precedence::Flash, &Message::Ping { sent: turn.now }, turn);
         }
         self.ask_for_receipts(id, turn);
         self.pump_peer(id, turn);
@@ -407,4 +397,9 @@ impl Node {
             clock_offset: line.clock_offset(),
         });
     }
+}
+
+/// Puts a message on its way.
+pub(crate) fn send(peer: NodeId, precedence: Precedence, message: &Message, turn: &mut Turn<'_>) {
+    turn.out.push(Output::Send { peer, precedence, bytes: message.encode().into() });
 }

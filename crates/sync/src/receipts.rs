@@ -13,6 +13,7 @@ use crate::findings::Finding;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
 use crate::outgoing::Outgoing;
+use crate::peer::send;
 use crate::wire::Message;
 
 /// Receipts that wait for the store: the newest of each log, node and kind.
@@ -42,7 +43,7 @@ impl Node {
             &[CosignatureKind::Witness]
         };
         let message = self.cosigned(&checkpoint, kinds, turn);
-        self.send(log.node, log.lane, &message, turn);
+        send(log.node, log.lane, &message, turn);
     }
 
     pub(crate) fn cosigned(
@@ -85,7 +86,7 @@ impl Node {
             }
             let message = self.cosigned(&checkpoint, &[CosignatureKind::Witness], turn);
             for peer in others {
-                self.send(peer, Precedence::Routine, &message, turn);
+                send(peer, Precedence::Routine, &message, turn);
             }
         }
     }
@@ -112,7 +113,7 @@ impl Node {
         if checkpoint.checkpoint.log.node == self.me {
             self.take_receipts(peer, checkpoint, verified, turn);
         } else {
-            self.take_cross_check(peer, checkpoint, &verified, turn);
+            self.take_cross_check(peer, &checkpoint, &verified, turn);
         }
     }
 
@@ -192,7 +193,7 @@ impl Node {
         };
         let logs: Vec<LogId> = session.outgoing.iter().filter_map(lacking).collect();
         for log in logs {
-            self.send(id, log.lane, &Message::Restate { log }, turn);
+            send(id, log.lane, &Message::Restate { log }, turn);
         }
     }
 
@@ -252,7 +253,7 @@ impl Node {
     fn take_cross_check(
         &mut self,
         peer: NodeId,
-        checkpoint: SignedCheckpoint,
+        checkpoint: &SignedCheckpoint,
         cosignatures: &[Verified<Cosignature>],
         turn: &mut Turn<'_>,
     ) {
@@ -313,7 +314,7 @@ impl Node {
             self.peers.keys().copied().filter(|peer| *peer != reported_by).collect();
         for peer in others {
             if self.is_greeted(peer) {
-                self.send(peer, Precedence::Flash, &message, turn);
+                send(peer, Precedence::Flash, &message, turn);
             }
         }
     }

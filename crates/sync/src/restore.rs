@@ -51,7 +51,7 @@ impl Node {
         check_keys(&setup)?;
         let heads = store.heads()?;
         let note = read_note(store)?;
-        let life = Life::decide(me, &heads, note, high_water, store, entropy)?;
+        let life = Life::decide(me, &heads, note.as_ref(), high_water, store, entropy)?;
         let lanes = Precedence::ALL.map(|lane| {
             let log = LogId { node: me, lane, incarnation: life.incarnation };
             let head = heads.iter().find(|head| head.log == log).cloned();
@@ -257,13 +257,13 @@ impl Life {
     fn decide(
         me: NodeId,
         heads: &[LogHead],
-        note: Option<(Incarnation, Vec<LogState>)>,
+        note: Option<&(Incarnation, Vec<LogState>)>,
         high_water: Option<&HighWater>,
         store: &impl StoreRead,
         entropy: &mut dyn CryptoRng,
     ) -> Result<Self, Error> {
         let signed: Vec<LogState> = high_water.map_or_else(Vec::new, |file| file.logs().collect());
-        let cause = match (&note, high_water) {
+        let cause = match (note, high_water) {
             (None, None) if heads.iter().all(|head| head.log.node != me) => {
                 IncarnationCause::FirstStart
             }

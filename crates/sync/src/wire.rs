@@ -132,7 +132,9 @@ impl Message {
             Self::Cosigned { checkpoint, cosignatures } => {
                 put_short(&mut out, checkpoint);
                 out.push(u8::try_from(cosignatures.len()).expect("at most 4 cosignatures"));
-                cosignatures.iter().for_each(|bytes| put_short(&mut out, bytes));
+                for bytes in cosignatures {
+                    put_short(&mut out, bytes);
+                }
             }
             Self::Contested(bytes) => out.extend_from_slice(bytes),
             Self::Restate { log } => out.extend_from_slice(&log.to_key()),
