@@ -181,7 +181,7 @@ fn proposal(number: usize, now: Timestamp, level: &str) -> Proposal {
         kind: domains::track::events::SCAN_KIND.to_owned(),
         content: serde_json::to_value(scan(number, now)).expect("scans are plain data"),
         audience: None,
-        precedence: Some("FLASH".to_owned()),
+        precedence: Some("flash".to_owned()),
         level: Some(level.to_owned()),
         timeout_ms: None,
     }

@@ -109,7 +109,7 @@ struct AppendArguments {
     /// Who may read it, such as KOR+USA; all partners if absent
     #[arg(long)]
     audience: Option<String>,
-    /// FLASH, IMMEDIATE, PRIORITY or ROUTINE; the kind's own if absent
+    /// flash, immediate, priority or routine; the kind's own if absent
     #[arg(long)]
     precedence: Option<String>,
     /// `local`, `partners(K)` or `all`: when to call it appended

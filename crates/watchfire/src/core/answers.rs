@@ -56,7 +56,7 @@ pub(crate) struct Proposal {
     pub(crate) content: Value,
     /// Who may read it; all partners if absent.
     pub(crate) audience: Option<String>,
-    /// FLASH, IMMEDIATE, PRIORITY or ROUTINE; the kind's own if absent.
+    /// `flash`, `immediate`, `priority` or `routine`; the kind's own if absent.
     pub(crate) precedence: Option<String>,
     /// `local` (if absent), `partners(K)` or `all`.
     pub(crate) level: Option<String>,

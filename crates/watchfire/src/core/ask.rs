@@ -224,9 +224,10 @@ impl Core {
         };
         let precedence = match &proposal.precedence {
             None => kind.precedence,
-            Some(text) => {
-                text.parse().map_err(|error: log::Error| Problem::refused(error.to_string()))?
-            }
+            Some(text) => text
+                .to_ascii_lowercase()
+                .parse()
+                .map_err(|error: log::Error| Problem::refused(error.to_string()))?,
         };
         let timeout_ms = i64::from(proposal.timeout_ms.unwrap_or(TIMEOUT_MS));
         Ok(Draft {

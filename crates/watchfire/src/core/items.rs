@@ -83,6 +83,7 @@ pub(crate) struct LineItem {
 #[schemars(rename = "Lane")]
 pub(crate) struct LaneItem {
     /// Its precedence.
+    #[schemars(extend("enum" = ["flash", "immediate", "priority", "routine"]))]
     pub(crate) lane: String,
     /// Entries in this node's own log.
     pub(crate) sent: u64,

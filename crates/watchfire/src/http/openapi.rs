@@ -15,15 +15,17 @@ pub(crate) fn document() -> Value {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
     });
-    let mut generator = settings.into_generator();
+    // An answer has every field, if only as null; what is sent may leave out what has a default.
+    let mut answers = settings.clone().for_serialize().into_generator();
+    let mut requests = settings.for_deserialize().into_generator();
     let mut paths = Map::new();
     for route in routes::routes() {
-        add(&mut paths, &route, &mut generator);
+        add(&mut paths, &route, &mut answers, &mut requests);
     }
-    paths.insert("/api/v1/stream".to_owned(), stream_path(&mut generator));
+    paths.insert("/api/v1/stream".to_owned(), stream_path(&mut answers));
     let mut listed = Vec::new();
     for domain in domains::domains() {
-        let (path, entry) = domain_path(&domain, &mut generator);
+        let (path, entry) = domain_path(&domain, &mut answers);
         paths.insert(path, entry);
         listed.push(domain_entry(&domain));
     }
@@ -34,19 +36,21 @@ pub(crate) fn document() -> Value {
                 "edition": kind.edition,
                 "summary": kind.summary,
                 "precedence": kind.precedence.as_str(),
-                "schema": (kind.schema)(&mut generator),
+                "schema": (kind.schema)(&mut requests),
             });
             (kind.name.to_owned(), entry)
         })
         .collect();
     for schema in [
-        generator.subschema_for::<NodeItem>(),
-        generator.subschema_for::<LineItem>(),
-        generator.subschema_for::<FindingItem>(),
+        answers.subschema_for::<NodeItem>(),
+        answers.subschema_for::<LineItem>(),
+        answers.subschema_for::<FindingItem>(),
     ] {
         drop(schema);
     }
-    let schemas = generator.take_definitions(true);
+    let mut schemas = answers.take_definitions(true);
+    // What both directions use is described as it may be sent: the wider of the two.
+    schemas.extend(requests.take_definitions(true));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -138,7 +142,12 @@ fn responses(schema: &Value, media: &str, generator: &mut SchemaGenerator) -> Va
     })
 }
 
-fn add(paths: &mut Map<String, Value>, route: &Route, generator: &mut SchemaGenerator) {
+fn add(
+    paths: &mut Map<String, Value>,
+    route: &Route,
+    answers: &mut SchemaGenerator,
+    requests: &mut SchemaGenerator,
+) {
     let mut operation = json!({
         "operationId": route.name,
         "summary": route.summary,
@@ -158,12 +167,12 @@ fn add(paths: &mut Map<String, Value>, route: &Route, generator: &mut SchemaGene
         }
     };
     if let Some(body) = &route.request {
-        let (schema, kind) = media(body, generator);
+        let (schema, kind) = media(body, requests);
         operation["requestBody"] =
             json!({ "required": true, "content": { kind: { "schema": schema } } });
     }
-    let (schema, kind) = media(&route.response, generator);
-    operation["responses"] = responses(&schema, kind, generator);
+    let (schema, kind) = media(&route.response, answers);
+    operation["responses"] = responses(&schema, kind, answers);
     let path = paths.entry(route.path).or_insert_with(|| json!({}));
     path[route.method] = operation;
 }

@@ -8,6 +8,7 @@
 //! ([`high_water`]), then the answer. From the answer on, what was written may leave the node.
 
 mod high_water;
+
 pub(crate) mod seal;
 mod sqlite;
 
