@@ -39,6 +39,8 @@ describe('figures', () => {
     [format.signedSpeed(-229.6), '−230 m/s'],
     [format.signedSpeed(3_100), '+3.10 km/s'],
     [format.signedMs(-7.9), '−8 ms'],
+    [format.signedMs(-0.2), '0 ms'],
+    [format.millis(0.3), '< 1 ms'],
     [format.signedMs(1_240), '+1.2 s'],
     [format.millis(null), '—'],
     [format.bearing(359.7), '000'],

@@ -100,14 +100,16 @@ export function signedSpeed(mps: number | null | undefined): string {
 /** `+3 ms`, `−1.2 s` */
 export function signedMs(ms: number | null | undefined): string {
   if (!isFigure(ms)) return NONE;
-  const sign = ms < 0 ? '−' : '+';
   const size = Math.abs(ms);
+  if (size < 0.5) return '0 ms';
+  const sign = ms < 0 ? '−' : '+';
   return size < 1_000 ? `${sign}${Math.round(size)} ms` : `${sign}${(size / 1_000).toFixed(1)} s`;
 }
 
 /** `12 ms`, `1.2 s` */
 export function millis(ms: number | null | undefined): string {
   if (!isFigure(ms)) return NONE;
+  if (ms > 0 && ms < 0.5) return '< 1 ms';
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
 

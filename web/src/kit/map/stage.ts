@@ -1,5 +1,5 @@
 /** The stage: one base map below, one overlay canvas above, one camera, one repaint a frame. */
-import { boundsOf, clampCamera, fitted, type Camera, type Size } from './camera';
+import { Projector, boundsOf, clampCamera, fitted, type Camera, type Size } from './camera';
 import { control, keyMove } from './control';
 import { paletteOf, type Districts, type Highlight, type MapView, type OverlayLayer, type Palette } from './view';
 
@@ -28,7 +28,7 @@ export class Stage {
   #highlight: Highlight = new Map();
   #frame = 0;
   #baseStale = true;
-  /** The first points ever seen stay in view through every resize, until somebody moves the map. */
+  /** What must stay in view; null once somebody has moved the map by hand. */
   #kept: readonly (readonly number[])[] | null = [];
 
   constructor(parts: StageParts) {
@@ -71,16 +71,19 @@ export class Stage {
     this.repaint();
   }
 
-  /** Takes the first points there are as what to show until somebody moves the map. */
+  /** Keeps points in view: the camera moves only when one has left it, and never against a hand. */
   follow(points: () => readonly (readonly number[])[]): void {
-    if (this.#kept === null || this.#kept.length > 0) return;
-    this.#kept = points();
-    this.#fit(this.#kept);
+    if (this.#kept === null) return;
+    const wanted = points();
+    const projector = new Projector(this.#camera, this.#size);
+    const first = this.#kept.length === 0 && wanted.length > 0;
+    if (first || !wanted.every((point) => isInside(projector, point, this.#size))) this.#fit(wanted);
+    this.#kept = wanted;
   }
 
-  /** Shows all these points, or leaves the camera where there are none. */
+  /** Shows all these points, and follows again what must stay in view. */
   show(points: readonly (readonly number[])[]): void {
-    this.#kept = null;
+    this.#kept = points;
     this.#fit(points);
   }
 
@@ -165,6 +168,11 @@ export class Stage {
     layer.paint(context, this.#camera, this.#size, this.#palette);
     measure(started_ms);
   }
+}
+
+function isInside(projector: Projector, [lon_deg = 0, lat_deg = 0]: readonly number[], size: Size): boolean {
+  const [x, y] = [projector.x(lon_deg), projector.y(lat_deg)];
+  return x >= 0 && x <= size.width_px && y >= 0 && y <= size.height_px;
 }
 
 /** Keeps the last paints' times where the browser's own tools show them. */
