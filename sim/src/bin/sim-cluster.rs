@@ -117,11 +117,15 @@ fn many(arguments: &Arguments) -> ExitCode {
     let reports = play(&cast, &arguments.options, range(arguments, 100), jobs(arguments));
     let wall_s = started.elapsed().as_secs_f64();
     let mut faults = Counts::default();
-    reports.iter().for_each(|report| faults.merge(&report.faults));
+    for report in &reports {
+        faults.merge(&report.faults);
+    }
     let failed: Vec<&Report> = reports.iter().filter(|report| !report.passed()).collect();
     for report in &failed {
         eprintln!("seed {} failed:", report.seed);
-        report.failures.iter().for_each(|failure| eprintln!("  {failure}"));
+        for failure in &report.failures {
+            eprintln!("  {failure}");
+        }
         let entries = arguments.options.entries;
         let bug =
             arguments.options.bug.map_or(String::new(), |bug| format!(" --bug {}", bug.as_str()));
@@ -197,14 +201,11 @@ fn planted(arguments: &Arguments) -> ExitCode {
         let caught: Vec<&Report> = reports.iter().filter(|report| !report.passed()).collect();
         let first = caught.first().and_then(|report| report.failures.first());
         let total = reports.len();
-        match first {
-            Some(first) => {
-                eprintln!("{}: caught by {} of {total} seeds: {first}", bug.as_str(), caught.len());
-            }
-            None => {
-                escaped += 1;
-                eprintln!("{}: ESCAPED {total} seeds", bug.as_str());
-            }
+        if let Some(first) = first {
+            eprintln!("{}: caught by {} of {total} seeds: {first}", bug.as_str(), caught.len());
+        } else {
+            escaped += 1;
+            eprintln!("{}: ESCAPED {total} seeds", bug.as_str());
         }
         results.push(json!({
             "bug": bug.as_str(), "caught": caught.len(), "seeds": total, "first": first,

@@ -15,7 +15,7 @@ use super::report::{Counts, Fault};
 
 /// Something asked of the disk.
 #[derive(Clone, Debug)]
-pub enum Job {
+pub(super) enum Job {
     /// Writes, then marks for the high-water file.
     Commit {
         /// The node's name for it.
@@ -42,7 +42,7 @@ pub enum Job {
 
 /// What the disk answers.
 #[derive(Debug)]
-pub enum Answer {
+pub(super) enum Answer {
     /// A commit ended.
     Stored(Op, Result<(), StoreError>),
     /// A read ended.
@@ -51,25 +51,25 @@ pub enum Answer {
 
 /// One host's store, high-water file and queue of operations.
 #[derive(Debug)]
-pub struct Disk {
+pub(super) struct Disk {
     /// What survives a crash.
-    pub store: MemoryStore,
+    pub(super) store: MemoryStore,
     /// The high-water file, which lies outside the store and its backups.
-    pub high_water: Option<HighWater>,
+    pub(super) high_water: Option<HighWater>,
     empty_file: HighWater,
     queue: VecDeque<Job>,
     /// Commits that fail, in a thousand.
-    pub failing_per_mille: u64,
+    pub(super) failing_per_mille: u64,
     /// How many times slower than usual.
-    pub slowness: u64,
+    pub(super) slowness: u64,
     backup: Option<MemoryStore>,
     /// Whether the store was ever put back.
-    pub was_rolled_back: bool,
+    pub(super) was_rolled_back: bool,
 }
 
 impl Disk {
     /// An empty disk; `empty_file` is the high-water file that names no log.
-    pub fn new(empty_file: HighWater) -> Self {
+    pub(super) fn new(empty_file: HighWater) -> Self {
         Self {
             store: MemoryStore::new(),
             high_water: None,
@@ -83,7 +83,7 @@ impl Disk {
     }
 
     /// Queues an operation; says whether the disk was idle.
-    pub fn ask(&mut self, job: Job) -> bool {
+    pub(super) fn ask(&mut self, job: Job) -> bool {
         let idle = self.queue.is_empty();
         let flash = matches!(job, Job::Commit { urgency: Precedence::Flash, .. });
         // The first is under way; Flash goes before the first waiting one that is not.
@@ -98,24 +98,24 @@ impl Disk {
     }
 
     /// How long the operation under way takes.
-    pub fn latency(&self, dice: &mut Dice) -> TimeDelta {
+    pub(super) fn latency(&self, dice: &mut Dice) -> TimeDelta {
         let usual = if dice.chance(30) { dice.millis(5..30) } else { dice.millis(0..3) };
         let nanos = usual.as_nanos().max(50_000);
         TimeDelta::from_nanos(nanos.saturating_mul(i64::try_from(self.slowness).expect("small")))
     }
 
     /// Whether an operation is under way.
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         !self.queue.is_empty()
     }
 
     /// Whether a commit is under way.
-    pub fn is_writing(&self) -> bool {
+    pub(super) fn is_writing(&self) -> bool {
         matches!(self.queue.front(), Some(Job::Commit { .. }))
     }
 
     /// Ends the operation under way.
-    pub fn finish(&mut self, dice: &mut Dice, counts: &mut Counts) -> Option<Answer> {
+    pub(super) fn finish(&mut self, dice: &mut Dice, counts: &mut Counts) -> Option<Answer> {
         Some(match self.queue.pop_front()? {
             Job::Commit { op, writes, marks, .. } => {
                 let fails = dice.chance(self.failing_per_mille);
@@ -154,7 +154,7 @@ impl Disk {
 
     /// Loses power: what has not begun is gone, what is under way leaves everything, the rows without
     /// the mark, or nothing.
-    pub fn crash(&mut self, dice: &mut Dice, counts: &mut Counts) {
+    pub(super) fn crash(&mut self, dice: &mut Dice, counts: &mut Counts) {
         let mut queue = std::mem::take(&mut self.queue).into_iter();
         if let Some(Job::Commit { writes, marks, .. }) = queue.next() {
             match dice.index(3) {
@@ -180,12 +180,12 @@ impl Disk {
     }
 
     /// Takes a backup of the store.
-    pub fn back_up(&mut self) {
+    pub(super) fn back_up(&mut self) {
         self.backup = Some(self.store.clone());
     }
 
     /// Puts the backup back, if there is one; says whether there was.
-    pub fn roll_back(&mut self) -> bool {
+    pub(super) fn roll_back(&mut self) -> bool {
         let Some(backup) = self.backup.take() else { return false };
         self.store = backup;
         self.was_rolled_back = true;

@@ -13,26 +13,26 @@ use super::dice::Dice;
 use super::report::{Counts, Fault};
 
 /// A host by its place in the cluster.
-pub type HostIndex = usize;
+pub(super) type HostIndex = usize;
 
 /// One frame under way.
 #[derive(Clone, Debug)]
-pub struct Parcel {
+pub(super) struct Parcel {
     /// Sender.
-    pub from: HostIndex,
+    pub(super) from: HostIndex,
     /// Receiver.
-    pub to: HostIndex,
+    pub(super) to: HostIndex,
     /// The connection it was sent on.
-    pub connection: u64,
+    pub(super) connection: u64,
     /// Its precedence.
-    pub precedence: Precedence,
+    pub(super) precedence: Precedence,
     /// The frame.
-    pub bytes: Arc<[u8]>,
+    pub(super) bytes: Arc<[u8]>,
 }
 
 /// What happens to frames of one direction while it is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub(super) enum Cut {
     /// They wait, as TCP waits, and arrive after the cut if the connection still stands.
     Stalls,
     /// They are gone, though the connection may stand.
@@ -46,14 +46,14 @@ struct Direction {
     stalled: Vec<Parcel>,
     /// Latest arrival promised for each connection and precedence.
     promised: BTreeMap<(u64, Precedence), Timestamp>,
-    duplicate_per_mille: u64,
-    reorder_per_mille: u64,
-    damage_per_mille: u64,
+    repeated: u64,
+    reordered: u64,
+    damaged: u64,
 }
 
 /// All lines, and the connection each host believes it has to each other.
 #[derive(Debug)]
-pub struct Network {
+pub(super) struct Network {
     directions: BTreeMap<(HostIndex, HostIndex), Direction>,
     connections: BTreeMap<(HostIndex, HostIndex), u64>,
     opened: u64,
@@ -62,7 +62,7 @@ pub struct Network {
 
 impl Network {
     /// Lines between `hosts` hosts with latencies around `latency_ms`.
-    pub fn new(hosts: usize, latency_ms: u64) -> Self {
+    pub(super) fn new(hosts: usize, latency_ms: u64) -> Self {
         let mut directions = BTreeMap::new();
         for from in 0..hosts {
             for to in (0..hosts).filter(|to| *to != from) {
@@ -77,50 +77,50 @@ impl Network {
     }
 
     /// The connection `at` believes it has to `other`.
-    pub fn connection(&self, at: HostIndex, other: HostIndex) -> Option<u64> {
+    pub(super) fn connection(&self, at: HostIndex, other: HostIndex) -> Option<u64> {
         self.connections.get(&(at, other)).copied()
     }
 
     /// Whether a connection can be opened between the two now.
-    pub fn can_connect(&self, one: HostIndex, other: HostIndex) -> bool {
+    pub(super) fn can_connect(&self, one: HostIndex, other: HostIndex) -> bool {
         let open = |from, to| self.directions.get(&(from, to)).is_some_and(|d| d.cut.is_none());
         open(one, other) && open(other, one)
     }
 
     /// Opens a new connection at both ends.
-    pub fn connect(&mut self, one: HostIndex, other: HostIndex) {
+    pub(super) fn connect(&mut self, one: HostIndex, other: HostIndex) {
         self.opened += 1;
         self.connections.insert((one, other), self.opened);
         self.connections.insert((other, one), self.opened);
     }
 
     /// Ends the connection as `at` sees it.
-    pub fn disconnect(&mut self, at: HostIndex, other: HostIndex) -> Option<u64> {
+    pub(super) fn disconnect(&mut self, at: HostIndex, other: HostIndex) -> Option<u64> {
         self.connections.remove(&(at, other))
     }
 
     /// Cuts one direction.
-    pub fn cut(&mut self, from: HostIndex, to: HostIndex, cut: Cut) {
+    pub(super) fn cut(&mut self, from: HostIndex, to: HostIndex, cut: Cut) {
         self.direction(from, to).cut = Some(cut);
     }
 
     /// Mends one direction; gives what had waited, to be sent again.
-    pub fn mend(&mut self, from: HostIndex, to: HostIndex) -> Vec<Parcel> {
+    pub(super) fn mend(&mut self, from: HostIndex, to: HostIndex) -> Vec<Parcel> {
         let direction = self.direction(from, to);
         direction.cut = None;
         std::mem::take(&mut direction.stalled)
     }
 
     /// Makes one direction repeat, reorder and damage frames, each so often in a thousand.
-    pub fn trouble(&mut self, from: HostIndex, to: HostIndex, trouble: Trouble) {
+    pub(super) fn trouble(&mut self, from: HostIndex, to: HostIndex, trouble: Trouble) {
         let direction = self.direction(from, to);
-        direction.duplicate_per_mille = trouble.duplicate_per_mille;
-        direction.reorder_per_mille = trouble.reorder_per_mille;
-        direction.damage_per_mille = trouble.damage_per_mille;
+        direction.repeated = trouble.repeated;
+        direction.reordered = trouble.reordered;
+        direction.damaged = trouble.damaged;
     }
 
     /// Sends a frame; gives each arrival.
-    pub fn send(
+    pub(super) fn send(
         &mut self,
         parcel: Parcel,
         now: Timestamp,
@@ -141,20 +141,20 @@ impl Network {
             None => {}
         }
         let mut arrivals = Vec::new();
-        if dice.chance(direction.duplicate_per_mille) {
+        if dice.chance(direction.repeated) {
             counts.add(Fault::FrameRepeated);
             let late = now + dice.millis(1..latency_ms * 20);
             arrivals.push((late, parcel.clone()));
         }
         let mut parcel = parcel;
-        if dice.chance(direction.damage_per_mille) {
+        if dice.chance(direction.damaged) {
             counts.add(Fault::FrameDamaged);
             parcel.bytes = damage(&parcel.bytes, dice);
         }
         let key = (parcel.connection, parcel.precedence);
         let promised = direction.promised.entry(key).or_insert(now);
         let mut arrival = now + dice.millis(latency_ms / 2..latency_ms * 2);
-        if dice.chance(direction.reorder_per_mille) {
+        if dice.chance(direction.reordered) {
             counts.add(Fault::FrameReordered);
             arrival += dice.millis(latency_ms..latency_ms * 10);
         } else {
@@ -168,13 +168,13 @@ impl Network {
 
 /// How often one direction misbehaves, in a thousand frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trouble {
+pub(super) struct Trouble {
     /// A second copy arrives later.
-    pub duplicate_per_mille: u64,
+    pub(super) repeated: u64,
     /// Others overtake it, within its precedence too.
-    pub reorder_per_mille: u64,
+    pub(super) reordered: u64,
     /// Bytes are changed or cut off.
-    pub damage_per_mille: u64,
+    pub(super) damaged: u64,
 }
 
 fn damage(bytes: &[u8], dice: &mut Dice) -> Arc<[u8]> {

@@ -9,26 +9,26 @@ use super::network::{Cut, HostIndex, Trouble};
 
 /// A statement some client appends.
 #[derive(Clone, Debug)]
-pub struct Statement {
+pub(super) struct Statement {
     /// When, from the start.
-    pub at: TimeDelta,
+    pub(super) at: TimeDelta,
     /// On which host.
-    pub host: HostIndex,
+    pub(super) host: HostIndex,
     /// To whom.
-    pub audience: Audience,
+    pub(super) audience: Audience,
     /// In which lane.
-    pub precedence: Precedence,
+    pub(super) precedence: Precedence,
     /// What; unique.
-    pub content: Vec<u8>,
+    pub(super) content: Vec<u8>,
     /// When to acknowledge.
-    pub level: Level,
+    pub(super) level: Level,
     /// How long to wait.
-    pub timeout: TimeDelta,
+    pub(super) timeout: TimeDelta,
 }
 
 /// Something that goes wrong.
-#[derive(Clone, Debug)]
-pub enum Mishap {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mishap {
     /// A line is cut in one or both directions, for a while.
     Partition {
         /// One end.
@@ -113,15 +113,15 @@ pub enum Mishap {
 
 /// One seed's whole plan.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     /// Typical latency of the lines, milliseconds.
-    pub latency_ms: u64,
+    pub(super) latency_ms: u64,
     /// Statements, in order of time.
-    pub statements: Vec<Statement>,
+    pub(super) statements: Vec<Statement>,
     /// Mishaps, in order of time.
-    pub mishaps: Vec<(TimeDelta, Mishap)>,
+    pub(super) mishaps: Vec<(TimeDelta, Mishap)>,
     /// When the last of it has passed.
-    pub ends: TimeDelta,
+    pub(super) ends: TimeDelta,
 }
 
 /// How long statements and mishaps go on.
@@ -129,7 +129,12 @@ const BUSY_MS: u64 = 40_000;
 
 impl Plan {
     /// The plan of `seed` for `hosts` hosts with at least `entries` statements.
-    pub fn draw(seed: u64, partners: &[PartnerId], charter: &Charter, entries: usize) -> Self {
+    pub(super) fn draw(
+        seed: u64,
+        partners: &[PartnerId],
+        charter: &Charter,
+        entries: usize,
+    ) -> Self {
         let mut dice = Dice::new(seed, 1);
         let hosts = partners.len();
         let latency_ms = dice.pick(&[2, 5, 20, 80]);
@@ -255,11 +260,7 @@ impl Mishap {
     fn trouble(hosts: usize, dice: &mut Dice) -> Self {
         let (from, to) = pair(hosts, dice);
         let mut often = || if dice.chance(600) { dice.between(20..300) } else { 0 };
-        let trouble = Trouble {
-            duplicate_per_mille: often(),
-            reorder_per_mille: often(),
-            damage_per_mille: often() / 6,
-        };
+        let trouble = Trouble { repeated: often(), reordered: often(), damaged: often() / 6 };
         Self::Trouble { from, to, trouble, lasts: dice.millis(1_000..10_000) }
     }
 }

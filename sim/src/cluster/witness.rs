@@ -6,32 +6,34 @@
 //! - What a `holds` receipt covers is durable at its cosigner.
 //! - Nobody is found to have signed two histories, for nobody did.
 //! - Once the faults are over, all hosts come to the same logs, and to the same facts for those who
-//!   may read them; receipts are complete.
+//!   may read them; receipts are complete, and every byte of every store verifies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::NodeId;
 use log::{
-    Audience, Batch, Charter, CosignatureKind, EntryId, Fact, Hash, Item, Kind, LogId, StoreReadExt,
+    Audience, Batch, CosignatureKind, EntryId, Fact, FsckScope, Hash, Kind, LogId, StoreReadExt,
+    fsck,
 };
 use sync::{Arrival, Level, Node, Output, Ticket};
 
+use super::cast::Cast;
 use super::disk::Disk;
 use super::network::HostIndex;
 
 /// The kind of every simulated statement.
-pub const KIND: Kind = Kind::from_static("sim.statement");
+pub(super) const KIND: Kind = Kind::from_static("sim.statement");
 
 /// One host, as the checkers see it.
-pub struct Seen<'a> {
+pub(super) struct Seen<'a> {
     /// Which.
-    pub host: HostIndex,
+    pub(super) host: HostIndex,
     /// Its node.
-    pub id: NodeId,
+    pub(super) id: NodeId,
     /// Its disk.
-    pub disk: &'a Disk,
+    pub(super) disk: &'a Disk,
     /// Its process, if it runs.
-    pub node: Option<&'a Node>,
+    pub(super) node: Option<&'a Node>,
 }
 
 #[derive(Debug)]
@@ -56,19 +58,19 @@ struct Told {
 
 /// What was seen so far, and what was wrong with it.
 #[derive(Debug, Default)]
-pub struct Witness {
+pub(super) struct Witness {
     issued: BTreeMap<Vec<u8>, Issued>,
     tickets: BTreeMap<Ticket, Vec<u8>>,
     acknowledged: Vec<Acknowledged>,
     /// Statements taken and not refused.
-    pub taken: u64,
+    pub(super) taken: u64,
     /// Answers "durable here, pending".
-    pub pending: u64,
+    pub(super) pending: u64,
     leaves: BTreeMap<EntryId, Hash>,
     contents: BTreeMap<EntryId, (Vec<u8>, Audience)>,
     told: BTreeMap<HostIndex, Told>,
     /// What was wrong, the first first.
-    pub failures: Vec<String>,
+    pub(super) failures: Vec<String>,
 }
 
 /// Failures kept: the first says most.
@@ -82,24 +84,30 @@ impl Witness {
     }
 
     /// How many appends were acknowledged.
-    pub fn acknowledged_count(&self) -> u64 {
+    pub(super) fn acknowledged_count(&self) -> u64 {
         self.acknowledged.len() as u64
     }
 
     /// A client appends.
-    pub fn issue(&mut self, ticket: Ticket, origin: NodeId, audience: Audience, content: &[u8]) {
+    pub(super) fn issue(
+        &mut self,
+        ticket: Ticket,
+        origin: NodeId,
+        audience: Audience,
+        content: &[u8],
+    ) {
         self.issued.insert(content.to_vec(), Issued { origin, audience });
         self.tickets.insert(ticket, content.to_vec());
         self.taken += 1;
     }
 
     /// A process starts.
-    pub fn start(&mut self, host: HostIndex) {
+    pub(super) fn start(&mut self, host: HostIndex) {
         self.told.insert(host, Told::default());
     }
 
     /// Looks at one output of a host; `hosts` are all of them.
-    pub fn look(&mut self, host: HostIndex, output: &Output, hosts: &[Seen<'_>]) {
+    pub(super) fn look(&mut self, host: HostIndex, output: &Output, hosts: &[Seen<'_>]) {
         let id = hosts[host].id;
         match output {
             Output::Fact { fact, arrival } => self.look_at_fact(host, fact, *arrival, &hosts[host]),
@@ -199,7 +207,7 @@ impl Witness {
     }
 
     /// Whether all hosts are up and have come to the same logs with all receipts; if not, why not.
-    pub fn disagreement(hosts: &[Seen<'_>]) -> Option<String> {
+    pub(super) fn disagreement(hosts: &[Seen<'_>]) -> Option<String> {
         let mut cuts = Vec::new();
         for seen in hosts {
             let Some(node) = seen.node else { return Some(format!("{} is down", seen.id)) };
@@ -221,7 +229,7 @@ impl Witness {
     }
 
     /// Looks at everything once all hosts agree.
-    pub fn look_at_the_end(&mut self, hosts: &[Seen<'_>], charter: &Charter) {
+    pub(super) fn look_at_the_end(&mut self, hosts: &[Seen<'_>], cast: &Cast) {
         for seen in hosts {
             let (Some(node), Some(told)) = (seen.node, self.told.get(&seen.host)) else { continue };
             let mut failures = Vec::new();
@@ -235,8 +243,10 @@ impl Witness {
                     failures.push(format!("{} never told {entry} (gap {gap:?})", seen.id));
                 }
             }
-            failures.extend(look_at_store(seen, charter));
-            failures.into_iter().for_each(|failure| self.fail(failure));
+            failures.extend(look_at_store(seen, cast));
+            for failure in failures {
+                self.fail(failure);
+            }
         }
         self.look_for_lost(hosts);
         self.compare_roots(hosts);
@@ -251,18 +261,21 @@ impl Witness {
                 let told = self.told.get(&seen.host);
                 told.is_some_and(|told| told.statements.contains(entry))
             };
-            let origin = hosts.iter().find(|seen| seen.id == entry.log.node);
-            let kept = origin.filter(told).is_some();
+            let kept = hosts.iter().any(|seen| seen.id == entry.log.node && told(&seen));
             let same = self.contents.get(entry).is_some_and(|(known, _)| known == content);
-            // `local` survives a crash, not the loss of the disk, which a rollback is.
-            let excused = rolled_back && *level == Level::Local && !hosts.iter().any(|s| told(&s));
-            let alone = rolled_back && !hosts.iter().any(|seen| told(&seen));
-            let single = self.contents.get(entry).is_none_or(|(_, a)| a.members().len() == 1);
-            if !(kept && same) && !excused && !(alone && single) {
+            // `local` survives a crash, not the loss of the disk, which a rollback is; and an
+            // audience of one has nobody to return it.
+            let alone = self.contents.get(entry).is_some_and(|(_, a)| a.members().len() == 1);
+            let gone = rolled_back && !hosts.iter().any(|seen| told(&seen));
+            let excused = gone && (*level == Level::Local || alone);
+            let found = kept && same;
+            if !found && !excused {
                 failures.push(format!("{entry} was acknowledged at {level:?} and is lost"));
             }
         }
-        failures.into_iter().for_each(|failure| self.fail(failure));
+        for failure in failures {
+            self.fail(failure);
+        }
     }
 
     fn compare_roots(&mut self, hosts: &[Seen<'_>]) {
@@ -286,53 +299,30 @@ impl Witness {
     }
 }
 
-/// Reads a host's whole store as an outsider with its disk would: every batch is there and signed,
-/// leads to the log's root, and carries nothing whole that the host's partner may not have.
-fn look_at_store(seen: &Seen<'_>, charter: &Charter) -> Vec<String> {
-    let (id, store) = (seen.id, &seen.disk.store);
-    let mut failures = Vec::new();
-    for head in store.heads().unwrap_or_default() {
-        let batches = match store.batches(&head.log, 0, usize::MAX, usize::MAX) {
-            Ok(batches) => batches,
-            Err(error) => {
-                failures.push(format!("{id}'s copy of {} does not read: {error}", head.log));
-                continue;
+/// Verifies every byte of a host's store, and that it carries nothing whole that the host's partner
+/// may not have.
+fn look_at_store(seen: &Seen<'_>, cast: &Cast) -> Vec<String> {
+    let (id, disk) = (seen.id, seen.disk);
+    let scope = FsckScope {
+        charter: &cast.charter,
+        node: id,
+        storage: Some(&cast.secrets[seen.host].storage),
+        // What was signed and lost with the disk may have been lost for good.
+        high_water: disk.high_water.as_ref().filter(|_| !disk.was_rolled_back),
+    };
+    let report = fsck(&disk.store, &scope);
+    let faults = report.faults.iter();
+    let mut failures: Vec<String> =
+        faults.map(|fault| format!("fsck of {id}: {}: {}", fault.place, fault.problem)).collect();
+    for head in disk.store.heads().unwrap_or_default() {
+        let batches = disk.store.batches(&head.log, 0, usize::MAX, usize::MAX);
+        for entry in batches.unwrap_or_default().iter().flat_map(Batch::entries) {
+            if !entry.header().audience.contains(id.partner()) {
+                failures.push(format!("{id} keeps {} whole", entry.id()));
             }
-        };
-        if let Some(failure) = look_at_batches(seen, &batches, charter) {
-            failures.push(format!("{id}'s copy of {}: {failure}", head.log));
-        }
-        let end = batches.last().map_or(0, Batch::end);
-        if end != head.size() {
-            failures.push(format!(
-                "{id}'s copy of {} ends at {end}, not {}",
-                head.log,
-                head.size()
-            ));
         }
     }
     failures
-}
-
-fn look_at_batches(seen: &Seen<'_>, batches: &[Batch], charter: &Charter) -> Option<String> {
-    let mut mirror: Option<log::LaneMirror> = None;
-    for batch in batches {
-        for item in batch.items() {
-            if let Item::Entry(entry) = item
-                && !entry.header().audience.contains(seen.id.partner())
-            {
-                return Some(format!("{} is kept whole", entry.id()));
-            }
-        }
-        let mirror = mirror.get_or_insert_with(|| {
-            let head = log::LogHead::start(batch.log());
-            log::LaneMirror::new(charter.realm().clone(), seen.id.partner(), head)
-        });
-        if let Err(reason) = mirror.accept(batch.as_bytes().clone(), charter) {
-            return Some(reason.to_string());
-        }
-    }
-    None
 }
 
 fn durable_size(disk: &Disk, log: &LogId) -> u64 {

@@ -58,7 +58,7 @@ struct Host {
 }
 
 /// One run.
-pub struct World<'a> {
+pub(super) struct World<'a> {
     cast: &'a Cast,
     options: &'a Options,
     seed: u64,
@@ -77,7 +77,7 @@ pub struct World<'a> {
 
 impl<'a> World<'a> {
     /// The world of `seed` before anything has happened.
-    pub fn new(cast: &'a Cast, options: &'a Options, seed: u64) -> Self {
+    pub(super) fn new(cast: &'a Cast, options: &'a Options, seed: u64) -> Self {
         let realm = cast.charter.realm();
         let hosts: Vec<Host> = cast
             .secrets
@@ -114,7 +114,7 @@ impl<'a> World<'a> {
     }
 
     /// Runs to the end.
-    pub fn run(mut self) -> Report {
+    pub(super) fn run(mut self) -> Report {
         self.schedule_plan();
         while let Some(((at, _), event)) = self.events.pop_first() {
             self.now = at;
@@ -501,7 +501,7 @@ impl<'a> World<'a> {
         let disagreement = Witness::disagreement(&seen)
             .or_else(|| (!said).then(|| "a client still waits for its node".to_owned()));
         let Some(disagreement) = disagreement else {
-            self.witness.look_at_the_end(&seen, &self.cast.charter);
+            self.witness.look_at_the_end(&seen, self.cast);
             self.agreed = true;
             return;
         };

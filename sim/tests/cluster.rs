@@ -1,0 +1,75 @@
+//! The cluster simulator as a test: some seeds in every build, planted bugs with their feature.
+//!
+//! Many seeds: `cargo run --release -p watchfire-sim --bin sim-cluster -- --seeds 1000`; planted bugs:
+//! `cargo run --release -p watchfire-sim --features planted-bugs --bin sim-cluster -- --planted`.
+
+use watchfire_sim::cluster::{Cast, Counts, Fault, Options, Report, run};
+
+/// Seeds played in every build.
+const SEEDS: std::ops::Range<u64> = 1..51;
+
+fn play(options: &Options, seeds: std::ops::Range<u64>) -> Vec<Report> {
+    let cast = Cast::assemble();
+    seeds.map(|seed| run(&cast, options, seed)).collect()
+}
+
+#[test]
+fn every_seed_converges_and_loses_nothing() {
+    let reports = play(&Options::default(), SEEDS);
+    let mut faults = Counts::default();
+    for report in &reports {
+        let seed = report.seed;
+        assert!(
+            report.passed(),
+            "seed {seed}: {:?}\nagain: sim-cluster --seed {seed} --trace",
+            report.failures
+        );
+        assert!(report.entries >= 200, "seed {seed}: {} statements", report.entries);
+        assert!(report.faults.total() >= 5, "seed {seed}: {} faults", report.faults.total());
+        faults.merge(&report.faults);
+    }
+    for fault in [
+        Fault::Partition,
+        Fault::OneWayPartition,
+        Fault::Disconnect,
+        Fault::Crash,
+        Fault::WriteTorn,
+        Fault::WriteUnanswered,
+        Fault::HighWaterBehind,
+        Fault::WriteDropped,
+        Fault::WriteFailed,
+        Fault::WriteFailedButPersisted,
+        Fault::Rollback,
+        Fault::Forgery,
+        Fault::FrameLost,
+        Fault::FrameRepeated,
+        Fault::FrameReordered,
+        Fault::FrameDamaged,
+    ] {
+        assert!(faults.of(fault) > 0, "no seed of {SEEDS:?} had {fault:?}");
+    }
+}
+
+#[test]
+fn a_run_follows_from_its_seed() {
+    let cast = Cast::assemble();
+    let options = Options::default();
+    for seed in [3, 8] {
+        let (first, second) = (run(&cast, &options, seed), run(&cast, &options, seed));
+        assert_eq!(
+            serde_json::to_string(&first).unwrap(),
+            serde_json::to_string(&second).unwrap(),
+            "seed {seed} played differently the second time"
+        );
+    }
+}
+
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn every_planted_bug_is_caught() {
+    for bug in sync::Bug::ALL {
+        let options = Options { bug: Some(bug), ..Options::default() };
+        let caught = play(&options, 1..21).iter().filter(|report| !report.passed()).count();
+        assert!(caught > 0, "`{}` escaped 20 seeds", bug.as_str());
+    }
+}
