@@ -16,6 +16,7 @@ pub const SENSORS: &str = "track.sensors";
 
 /// One track.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Track")]
 pub struct TrackItem {
     /// Internal id, derived from the first plot.
     pub id: String,
@@ -67,6 +68,7 @@ pub struct TrackItem {
 
 /// What a track is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, JsonSchema)]
+#[schemars(rename = "TrackClass")]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Falls freely after a boost.
@@ -80,6 +82,7 @@ pub enum Class {
 
 /// What a track is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, JsonSchema)]
+#[schemars(rename = "TrackPhase")]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Under thrust.
@@ -103,6 +106,7 @@ pub enum Phase {
 
 /// How far a track is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, JsonSchema)]
+#[schemars(rename = "TrackState")]
 #[serde(rename_all = "snake_case")]
 pub enum Life {
     /// Too few plots yet.
@@ -118,6 +122,7 @@ pub enum Life {
 
 /// A sensor's share in a track.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "TrackSource")]
 pub struct Source {
     /// Whose sensor.
     pub partner: PartnerId,
@@ -131,6 +136,7 @@ pub struct Source {
 
 /// What a transponder said.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "TrackIdentity")]
 pub struct IdentityItem {
     /// Mode 3/A code, four octal digits.
     pub mode_3a: Option<String>,
@@ -144,6 +150,7 @@ pub struct IdentityItem {
 
 /// Where and when an object started.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Launch")]
 pub struct LaunchItem {
     /// Latitude, degrees.
     pub lat_deg: f64,
@@ -159,6 +166,7 @@ pub struct LaunchItem {
 
 /// The highest point of a trajectory.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Apogee")]
 pub struct ApogeeItem {
     /// Height above the ellipsoid, metres.
     pub height_m: f64,
@@ -168,6 +176,7 @@ pub struct ApogeeItem {
 
 /// Where and when an object will land.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Impact")]
 pub struct ImpactItem {
     /// Latitude, degrees.
     pub lat_deg: f64,
@@ -189,6 +198,7 @@ pub struct ImpactItem {
 
 /// One sensor.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Sensor")]
 pub struct SensorItem {
     /// Partner and id.
     pub id: String,
@@ -212,6 +222,7 @@ pub struct SensorItem {
 
 /// Whether a sensor is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, JsonSchema)]
+#[schemars(rename = "SensorState")]
 #[serde(rename_all = "snake_case")]
 pub enum Hearing {
     /// Its scans come.

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::assessment::{cap_words_of, priority};
 use super::cap::{CapStatus, cap_identifier};
 use super::districts::districts;
-use super::events::{Action, DistrictShare, Reason, Subject};
-use super::language::Language;
+use super::events::{Action, Area, DistrictShare, Reason, Subject};
+use super::language::{Language, Text};
 use super::state::{Stage, State, Warning};
 use super::texts::{Topic, mark_exercise, words};
 use crate::Items;
@@ -22,6 +22,7 @@ pub const WARNINGS_COLLECTION: &str = "warning.warnings";
 
 /// One row of the warnings table.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Warning")]
 pub struct WarningItem {
     /// The warning's name.
     pub id: String,
@@ -30,14 +31,19 @@ pub struct WarningItem {
     /// The partner that owns it.
     pub owner: String,
     /// `draft`, `released`, `updated`, `cancelled` or `expired`.
+    #[schemars(extend("enum" = ["draft", "released", "updated", "cancelled", "expired"]))]
     pub state: &'static str,
     /// 1 (purple, most urgent) to 4 (yellow).
+    #[schemars(extend("enum" = [1, 2, 3, 4]))]
     pub priority: u8,
-    /// `Actual` or `Exercise`; filled in by [`mark_realm`], `null` before.
+    /// `Actual` or `Exercise`, `null` before the node has said which.
+    #[schemars(extend("enum" = ["Actual", "Exercise", null]))]
     pub realm_status: Option<&'static str>,
     /// Who may read it, such as `JPN+KOR+USA`.
     pub audience: String,
-    /// The districts, in code order.
+    /// Whether people on land or ships and aircraft are warned.
+    pub area: Area,
+    /// The districts, in code order; at sea the nearest ones, `nearby_only` with probability 0.
     pub districts: Vec<DistrictItem>,
     /// Expected time of impact.
     pub impact_time: Timestamp,
@@ -50,6 +56,7 @@ pub struct WarningItem {
     /// CAP's word.
     pub certainty: &'static str,
     /// One line by language.
+    #[schemars(with = "Text")]
     pub headline: BTreeMap<Language, String>,
     /// When it was first drafted.
     pub drafted: Timestamp,
@@ -73,12 +80,14 @@ pub struct WarningItem {
 
 /// A district of a warning.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "WarningDistrict")]
 pub struct DistrictItem {
     /// ISO 3166-2 code.
     pub code: String,
     /// The partner.
     pub partner: String,
     /// Its name by language.
+    #[schemars(with = "Text")]
     pub name: BTreeMap<Language, &'static str>,
     /// How likely the impact lies inside it, 0 to 1.
     pub probability: f64,
@@ -88,6 +97,7 @@ pub struct DistrictItem {
 
 /// A draft that waits for an officer.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "PendingDraft")]
 pub struct PendingItem {
     /// The draft's entry: what a release must name.
     pub entry: EntryId,
@@ -145,6 +155,7 @@ fn item(state: &State, warning: &Warning, now: Timestamp) -> WarningItem {
         priority: priority(subject, stands, now),
         realm_status: None,
         audience: warning.audience().to_string(),
+        area: subject.area,
         districts: subject.districts.iter().filter_map(district).collect(),
         impact_time: subject.forecast.impact,
         impact_time_sigma_s: subject.forecast.impact_sigma_s,
@@ -187,12 +198,13 @@ fn district(share: &DistrictShare) -> Option<DistrictItem> {
 /// The headline of the pending draft, else of the newest message.
 fn headline(warning: &Warning) -> BTreeMap<Language, String> {
     let (subject, action, reason, _) = warning.latest();
+    let said = warning.messages();
+    let before = if warning.pending().is_some() { said.last() } else { said.iter().rev().nth(1) };
     let topic = Topic {
         action,
         reason,
-        districts: &subject.districts,
-        dropped: &[],
-        impact: subject.forecast.impact,
+        subject,
+        before: before.map(|message| &message.subject),
         utc_offset_minutes: 0,
         is_exercise: false,
     };
