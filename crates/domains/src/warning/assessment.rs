@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | 1 purple | land may be hit within five minutes |
 //! | 2 red | land may be hit within fifteen, or waters near land within five |
-//! | 3 orange | any other standing threat |
+//! | 3 orange | any other standing threat, such as to ships and aircraft |
 //! | 4 yellow | unsupported, over, cancelled or expired |
 //!
 //! Times count to the early edge: two standard deviations before the expected impact.
@@ -14,10 +14,12 @@
 use base::{Seconds, TimeDelta, Timestamp};
 use serde::Serialize;
 
-use super::events::{Action, Reason, Subject};
+use super::events::{Action, Area, Reason, Subject};
 
-/// Probability of a hit inside the named districts from which it counts as likely (CAP: above 50 %).
+/// Probability of a hit inside the named districts or area from which it counts as likely (CAP: above 50 %).
 const LIKELY: f64 = 0.5;
+/// Probability that the impact lies in the ellipse drawn for a sea area.
+const SEA_AREA_HOLDS: f64 = 0.9;
 
 /// The console's priority: 1 purple to 4 yellow.
 pub(super) fn priority(subject: &Subject, stands: bool, now: Timestamp) -> u8 {
@@ -26,6 +28,9 @@ pub(super) fn priority(subject: &Subject, stands: bool, now: Timestamp) -> u8 {
     }
     let left = early(subject) - now;
     let within = |minutes: i64| left <= TimeDelta::from_seconds(60 * minutes);
+    if subject.area == Area::Sea {
+        return 3;
+    }
     match (reaches_land(subject), within(5), within(15)) {
         (true, true, _) => 1,
         (true, false, true) | (false, true, _) => 2,
@@ -53,6 +58,8 @@ pub enum Severity {
     Extreme,
     /// Significant threat to life.
     Severe,
+    /// Possible threat to life.
+    Moderate,
     /// None: the threat is over or never was.
     Minor,
 }
@@ -85,7 +92,7 @@ macro_rules! cap_words {
 
 cap_words! {
     Urgency: Immediate Expected Future Past;
-    Severity: Extreme Severe Minor;
+    Severity: Extreme Severe Moderate Minor;
     Certainty: Observed Likely Possible Unlikely;
 }
 
@@ -99,7 +106,11 @@ pub(super) fn cap_words_of(
     if action == Action::Cancel {
         return (Urgency::Past, Severity::Minor, Certainty::Unlikely);
     }
-    let severity = if reaches_land(subject) { Severity::Extreme } else { Severity::Severe };
+    let severity = match subject.area {
+        Area::Sea => Severity::Moderate,
+        Area::Land if reaches_land(subject) => Severity::Extreme,
+        Area::Land => Severity::Severe,
+    };
     if reason == Reason::Fell {
         return (Urgency::Past, severity, Certainty::Observed);
     }
@@ -111,7 +122,11 @@ pub(super) fn cap_words_of(
     } else {
         Urgency::Future
     };
-    let hit: f64 = subject.districts.iter().map(|share| share.probability).sum();
+    let hit = match subject.area {
+        Area::Land => subject.districts.iter().map(|share| share.probability).sum(),
+        // A sea area is drawn so that it holds the impact that often.
+        Area::Sea => SEA_AREA_HOLDS,
+    };
     (urgency, severity, if hit > LIKELY { Certainty::Likely } else { Certainty::Possible })
 }
 

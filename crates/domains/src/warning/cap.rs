@@ -7,9 +7,13 @@
 //! - `identifier` is `WARNING.SEQUENCE`, `sender` is `NODE@watchfire`; `references` lists every
 //!   earlier message of the warning, and a cancel names the same areas as the message it ends.
 //! - The event code is `CDW`, *civil danger warning* (47 CFR 11.31(e), value name `SAME`): the code for
-//!   an event that endangers a community at once; there is none for missiles alone.
+//!   an event that endangers a community at once; there is none for missiles alone. Of a sea area it
+//!   is `LAE`, *local area emergency*: no threat to the public as it stands, but it could become one.
+//! - A sea area is its 90 % ellipse, without a district's code: no district is inside it.
 //! - The status is `Exercise` in an exercise realm, `Actual` in the operational one, `Draft` in a
 //!   preview; a note names the exercise, and the texts say it again in every language.
+
+use std::collections::BTreeMap;
 
 use base::Timestamp;
 use log::{EntryId, Realm};
@@ -17,16 +21,23 @@ use serde::Serialize;
 
 use super::assessment::{Certainty, Severity, Urgency, cap_words_of};
 use super::districts::districts;
-use super::events::{Action, DistrictShare, Reason, Subject};
-use super::language::{Language, Text};
+use super::events::{Action, Area, DistrictShare, Reason, Subject};
+use super::language::Language;
 use super::state::{Message, Warning};
+use super::texts::sea::{Place, nearest};
 use super::texts::{Topic, Words, utc_offset_minutes, words};
+use super::touch::sea_rings;
 use crate::Region;
 
-/// The SAME event code of every message.
+/// The SAME event code of messages that call people to shelter.
 pub const SAME_EVENT_CODE: &str = "CDW";
+/// The SAME event code of messages about a sea area.
+pub const SAME_EVENT_CODE_SEA: &str = "LAE";
 /// Points of one outline, the last like the first: mobile alerting takes no more.
 const OUTLINE_POINTS_MAX: usize = 100;
+/// Vertices of a sea area's outline: the ellipse within 0.1 % of its size, and room for the cut at
+/// the 180th meridian.
+const SEA_OUTLINE_VERTICES: u32 = 72;
 /// Outlines of one district: its largest parts near the impact region.
 const OUTLINES_MAX: usize = 10;
 
@@ -49,6 +60,8 @@ pub struct CapContent {
     pub note: Option<String>,
     /// The earlier messages of the warning, oldest first.
     pub references: Vec<CapReference>,
+    /// What kinds of event it is.
+    pub categories: Vec<CapCategory>,
     /// How fast people should act.
     pub urgency: Urgency,
     /// How grave it is.
@@ -83,11 +96,22 @@ pub enum CapStatus {
     Draft,
 }
 
+/// A kind of event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum CapCategory {
+    /// Public safety.
+    Safety,
+    /// Ships and aircraft.
+    Transport,
+}
+
 /// What people should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum CapResponse {
     /// Take shelter.
     Shelter,
+    /// Keep away.
+    Avoid,
     /// Stay attentive.
     Monitor,
     /// Nothing any more.
@@ -122,15 +146,15 @@ pub struct CapInfo {
     pub instruction: String,
 }
 
-/// One district.
+/// One district, or the sea area.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CapArea {
-    /// ISO 3166-2 code, value name `ISO3166-2`.
-    pub code: String,
-    /// What people call it.
-    pub description: Text,
-    /// Closed outlines of the largest parts near the impact region, latitude then longitude in
-    /// degrees: at most 10 of at most 100 points; the code, not the outline, says which district.
+    /// ISO 3166-2 code, value name `ISO3166-2`; none of a sea area, which lies in no district.
+    pub code: Option<String>,
+    /// What people call it, by language.
+    pub description: BTreeMap<Language, String>,
+    /// Of a sea area the outline of its 90 % ellipse, in two where it crosses the 180th meridian. Closed outlines of the largest parts near the impact region, latitude then longitude in
+    /// degrees: at most 10 of at most 100 points; the code, if there is one, says which district.
     pub polygons: Vec<Vec<[f64; 2]>>,
 }
 
@@ -205,13 +229,11 @@ fn content(
 ) -> CapContent {
     let subject = said.subject;
     let (urgency, severity, certainty) = cap_words_of(subject, said.action, said.reason, said.sent);
-    let dropped = dropped(earlier, subject);
     let topic = Topic {
         action: said.action,
         reason: said.reason,
-        districts: &subject.districts,
-        dropped: &dropped,
-        impact: subject.forecast.impact,
+        subject,
+        before: earlier.last().map(|message| &message.subject),
         utc_offset_minutes: offset_minutes(subject),
         is_exercise: realm.is_exercise(),
     };
@@ -227,19 +249,30 @@ fn content(
             Realm::Exercise(name) => Some(format!("Exercise {}", name.as_str())),
         },
         references: earlier.iter().map(|message| reference(warning, message)).collect(),
+        categories: match subject.area {
+            Area::Land => vec![CapCategory::Safety],
+            Area::Sea => vec![CapCategory::Safety, CapCategory::Transport],
+        },
         urgency,
         severity,
         certainty,
-        response: match (said.action, said.reason) {
-            (Action::Cancel, _) => CapResponse::AllClear,
-            (_, Reason::Fell) => CapResponse::Monitor,
-            _ => CapResponse::Shelter,
+        response: match (said.action, said.reason, subject.area) {
+            (Action::Cancel, ..) => CapResponse::AllClear,
+            (_, _, Area::Sea) => CapResponse::Avoid,
+            (_, Reason::Fell, Area::Land) => CapResponse::Monitor,
+            (_, _, Area::Land) => CapResponse::Shelter,
         },
-        event_code: SAME_EVENT_CODE,
+        event_code: match subject.area {
+            Area::Land => SAME_EVENT_CODE,
+            Area::Sea => SAME_EVENT_CODE_SEA,
+        },
         onset: subject.forecast.impact,
         expires: said.expires,
         infos: Language::ALL.into_iter().map(|language| info(&topic, language)).collect(),
-        areas: areas(&subject.districts, &subject.forecast.region),
+        areas: match subject.area {
+            Area::Land => areas(&subject.districts, &subject.forecast.region),
+            Area::Sea => vec![sea_area(subject)],
+        },
         parameters: parameters(warning, subject),
     }
 }
@@ -255,19 +288,24 @@ fn areas(shares: &[DistrictShare], region: &Region) -> Vec<CapArea> {
         .filter_map(|share| {
             let district = districts().get(&share.code)?;
             Some(CapArea {
-                code: share.code.clone(),
-                description: district.name,
+                code: Some(share.code.clone()),
+                description: by_language(|l| district.name.in_language(l).to_owned()),
                 polygons: district.rings_near(region, OUTLINES_MAX, OUTLINE_POINTS_MAX),
             })
         })
         .collect()
 }
 
-/// Districts the message before named and this one does not.
-fn dropped(earlier: &[Message], subject: &Subject) -> Vec<DistrictShare> {
-    let named = |code: &str| subject.districts.iter().any(|share| share.code == code);
-    let before = earlier.last().map_or(&[][..], |message| &message.subject.districts);
-    before.iter().filter(|share| !named(&share.code)).cloned().collect()
+fn sea_area(subject: &Subject) -> CapArea {
+    CapArea {
+        code: None,
+        description: by_language(|l| Place::of(subject, l).description(l)),
+        polygons: sea_rings(&subject.forecast.region, SEA_OUTLINE_VERTICES),
+    }
+}
+
+fn by_language(text: impl Fn(Language) -> String) -> BTreeMap<Language, String> {
+    Language::ALL.into_iter().map(|language| (language, text(language))).collect()
 }
 
 fn parameters(warning: &Warning, subject: &Subject) -> Vec<(&'static str, String)> {
@@ -304,16 +342,19 @@ fn sender(message: &Message) -> String {
     format!("{}@watchfire", message.sender)
 }
 
-/// The clock of the likeliest district.
+/// The clock of the likeliest district, at sea of the nearest.
 fn offset_minutes(subject: &Subject) -> i16 {
-    subject
-        .districts
-        .iter()
-        .max_by(|a, b| {
-            (b.nearby_only.cmp(&a.nearby_only)).then(a.probability.total_cmp(&b.probability))
-        })
-        .and_then(|share| districts().get(&share.code))
-        .map_or(0, utc_offset_minutes)
+    let code = match subject.area {
+        Area::Sea => nearest(subject).map(|(code, _)| code),
+        Area::Land => subject
+            .districts
+            .iter()
+            .max_by(|a, b| {
+                (b.nearby_only.cmp(&a.nearby_only)).then(a.probability.total_cmp(&b.probability))
+            })
+            .map(|share| share.code.as_str()),
+    };
+    code.and_then(|code| districts().get(code)).map_or(0, utc_offset_minutes)
 }
 
 #[cfg(test)]

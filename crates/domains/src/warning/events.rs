@@ -22,6 +22,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::districts::districts;
+use super::offing::{SEA_DISTRICTS_MAX, SEA_REACH_M};
+use super::touch::SIGMA_M_MAX;
 use crate::{DecodeError, Region, decode_content};
 
 /// The kind of a node's proposal.
@@ -188,13 +190,13 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// An object is forecast to come down on or near the owner's districts.
+    /// An object is forecast to come down on, near or off the owner's districts.
     Threat,
     /// Districts, time or place of the forecast changed.
     Changed,
     /// The forecast time of impact is over.
     Fell,
-    /// The forecast no longer touches the owner's districts.
+    /// The forecast no longer concerns the owner's districts.
     Passed,
     /// What the warning rested on is gone.
     Unsupported,
@@ -211,6 +213,16 @@ impl Reason {
             Action::Cancel => matches!(self, Self::Passed | Self::Unsupported | Self::Mistake),
         }
     }
+}
+
+/// Where a message says an object comes down; it chooses the texts and what is asked of people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// On a district or in the waters close to it: people on land take shelter.
+    Land,
+    /// In waters farther off: ships and aircraft keep clear, nobody on land need do anything.
+    Sea,
 }
 
 /// Where and when an object is expected to come down.
@@ -253,7 +265,7 @@ pub struct DistrictShare {
     pub code: String,
     /// How likely the impact lies inside its boundary, 0 to 1.
     pub probability: f64,
-    /// Only the margin around the 99 % region reaches it.
+    /// Only the margin around the 99 % region reaches it; at sea not even that.
     pub nearby_only: bool,
 }
 
@@ -263,7 +275,10 @@ pub struct DistrictShare {
 pub struct Subject {
     /// Where and when.
     pub forecast: Forecast,
-    /// The owner's districts it touches, in code order; never empty.
+    /// On or close to land, or farther off.
+    pub area: Area,
+    /// The owner's districts it touches, or at sea the nearest of the owner's, at most three; in code
+    /// order, never empty.
     pub districts: Vec<DistrictShare>,
     /// The entries it rests on, newest last, at most 16.
     pub evidence: Vec<EntryId>,
@@ -377,6 +392,9 @@ impl Draft {
         let Forecast { region, impact, impact_sigma_s } = subject.forecast;
         Forecast::checked(region, impact, Seconds(impact_sigma_s))?;
         check_districts(warning.owner(), &subject.districts)?;
+        if subject.area == Area::Sea {
+            check_sea(subject)?;
+        }
         if subject.evidence.len() > EVIDENCE_MAX {
             return Err(DecodeError::new(
                 format!("at most {EVIDENCE_MAX} cited entries"),
@@ -453,6 +471,33 @@ fn check_districts(owner: PartnerId, shares: &[DistrictShare]) -> Result<(), Dec
         }
         if !(0.0..=1.0).contains(probability) {
             return Err(DecodeError::new("a probability from 0 to 1", probability.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// A sea area can be drawn, and lies in reach of the few districts it names.
+fn check_sea(Subject { forecast, districts: shares, .. }: &Subject) -> Result<(), DecodeError> {
+    let Region { semi_major, semi_minor, .. } = forecast.region;
+    if semi_major.0.max(semi_minor.0) > SIGMA_M_MAX {
+        return Err(DecodeError::new(
+            format!("a sea area known to {SIGMA_M_MAX} metres (1 sigma)"),
+            format!("{} by {}", semi_major.0, semi_minor.0),
+        ));
+    }
+    if shares.len() > SEA_DISTRICTS_MAX {
+        return Err(DecodeError::new(
+            format!("at most {SEA_DISTRICTS_MAX} districts of a sea area"),
+            shares.len().to_string(),
+        ));
+    }
+    for DistrictShare { code, probability, nearby_only } in shares {
+        let off = districts().get(code).is_some_and(|d| d.offing(&forecast.region).is_some());
+        if !(off && *nearby_only && *probability <= 0.0) {
+            return Err(DecodeError::new(
+                format!("districts within {SEA_REACH_M} metres of the sea area, none of them hit"),
+                format!("`{code}` with probability {probability}"),
+            ));
         }
     }
     Ok(())

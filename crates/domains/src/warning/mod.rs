@@ -20,11 +20,14 @@ mod districts;
 mod events;
 mod items;
 mod language;
+mod offing;
 mod outline;
 mod state;
 mod texts;
 mod touch;
 
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod testkit;
 
@@ -36,18 +39,21 @@ use crate::{Collection, DecodeError, Desire, Domain, Items, KindInfo, Signals, S
 pub use acts::{Act, ActError, Signer, act};
 pub use assessment::{Certainty, Severity, Urgency};
 pub use cap::{
-    CapArea, CapContent, CapInfo, CapReference, CapResponse, CapStatus, SAME_EVENT_CODE,
-    cap_content, cap_identifier, cap_preview, evidence_handle,
+    CapArea, CapCategory, CapContent, CapInfo, CapReference, CapResponse, CapStatus,
+    SAME_EVENT_CODE, SAME_EVENT_CODE_SEA, cap_content, cap_identifier, cap_preview, evidence_handle,
 };
-pub use decision::{IMPACT_MOVES_S, REGION_MOVES_M, SETTLES_S};
+pub use decision::{
+    IMPACT_MOVES_S, REGION_MOVES_M, SEA_SIGMA_M_MAX, SETTLES_S, SUPPORT_SETTLES_S,
+};
 pub use districts::{District, Districts, districts};
 pub use events::{
-    Action, CANCEL_KIND, Cancel, CancelReport, DRAFT_KIND, DistrictShare, Draft, DraftReport,
+    Action, Area, CANCEL_KIND, Cancel, CancelReport, DRAFT_KIND, DistrictShare, Draft, DraftReport,
     Event, Forecast, Officer, RELEASE_KIND, Reason, Release, ReleaseReport, Subject, UPDATE_KIND,
     WarningId,
 };
 pub use items::{DistrictItem, PendingItem, WARNINGS_COLLECTION, WarningItem, mark_realm};
 pub use language::{Language, Text};
+pub use offing::{Offing, Offshore, SEA_DISTRICTS_MAX, SEA_REACH_M, SEA_SLACK_M, Side};
 pub use state::{IMPACT_SIGNAL, Message, Proposal, Stage, State, Warning};
 pub use touch::{MARGIN_M, RADIUS_90, RADIUS_99, Reach, SAMPLES, SIGMA_M_MAX, Touch, ellipse_ring};
 
@@ -58,7 +64,7 @@ pub struct Capability;
 impl Domain for Capability {
     const NAME: &'static str = "warning";
     const TITLE: &'static str = "Warnings";
-    const FOLD_EDITION: u32 = 1;
+    const FOLD_EDITION: u32 = 2;
     type Event = Event;
     type State = State;
 

@@ -18,11 +18,12 @@ use base::{NodeId, PartnerId, Seconds, TimeDelta, Timestamp};
 use log::{Audience, EntryId};
 use serde::Serialize;
 
-use super::districts::districts;
+use super::districts::{District, districts};
 use super::events::{
-    Action, Cancel, DistrictShare, Draft, EVIDENCE_MAX, Event, Forecast, Reason, Release, Subject,
+    Action, Area, Cancel, DistrictShare, Draft, EVIDENCE_MAX, Event, Forecast, Reason, Release, Subject,
     WarningId,
 };
+use super::offing::{self, SEA_DISTRICTS_MAX};
 use super::touch::{Reach, SIGMA_M_MAX};
 use crate::{Certainty, Finding, Region, Severity, Signal, Signals, Statement};
 
@@ -51,12 +52,25 @@ pub struct State {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Heard {
     pub(super) forecast: Forecast,
-    pub(super) certainty: Certainty,
-    /// The districts it touches, by partner, in code order.
-    pub(super) touched: BTreeMap<PartnerId, Vec<DistrictShare>>,
+    /// Whom it concerns, and where.
+    pub(super) concerns: BTreeMap<PartnerId, Concern>,
+    /// At sea the partner with the nearest district.
+    pub(super) nearest: Option<PartnerId>,
+    /// Since when it concerns these partners so: on land, at sea, or not at all.
+    pub(super) steady: Timestamp,
+    /// Since when nothing can rest on it: withdrawn before its time, unconfirmed or too wide.
+    pub(super) lost: Option<Timestamp>,
     pub(super) evidence: Vec<EntryId>,
     /// Withdrawn when its time had come.
     pub(super) ended: bool,
+}
+
+/// What a forecast means to one partner.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Concern {
+    pub(super) area: Area,
+    /// The districts touched, or at sea the nearest ones, in code order.
+    pub(super) districts: Vec<DistrictShare>,
 }
 
 /// One warning of one partner about one object.
@@ -242,13 +256,14 @@ impl State {
         self.warnings.range(first..=last).next_back().map(|(_, warning)| warning)
     }
 
-    /// Whether the forecast a warning rests on stands: confirmed and touching, or come true.
+    /// Whether the forecast a warning rests on stands: confirmed and of concern, or come true. Falls the
+    /// moment support is lost; only the draft of a cancel waits to see whether it stays so.
     pub(super) fn supports(&self, warning: &Warning) -> bool {
         let Some(heard) = self.forecasts.get(warning.id.object()) else {
             return warning.stage.is_public() && warning.latest().2 == Reason::Fell;
         };
-        let touching = heard.touched.contains_key(&warning.id.owner());
-        heard.ended || (touching && heard.certainty == Certainty::Confirmed)
+        let concerned = heard.concerns.contains_key(&warning.id.owner());
+        heard.ended || (concerned && heard.lost.is_none())
     }
 
     /// Hears of impacts.
@@ -280,9 +295,18 @@ impl State {
     fn hear(&mut self, signal: &Signal, forecast: Forecast, at: Timestamp, signals: &mut Signals) {
         let before = self.forecasts.get(&signal.subject);
         let same_region = before.filter(|heard| heard.forecast.region == forecast.region);
-        let touched = match same_region {
-            Some(heard) => heard.touched.clone(),
-            None => touched_by_partner(&forecast.region),
+        let (concerns, nearest) = match same_region {
+            Some(heard) => (heard.concerns.clone(), heard.nearest),
+            None => concerns(&forecast.region),
+        };
+        let steady = before
+            .filter(|heard| same_areas(&heard.concerns, &concerns))
+            .map_or(at, |heard| heard.steady);
+        let stands = signal.certainty == Certainty::Confirmed && !is_wide(&forecast.region);
+        let lost = match before {
+            _ if stands => None,
+            Some(heard) => heard.lost.or(Some(at)),
+            None => Some(at),
         };
         let was_wide = before.is_some_and(|heard| is_wide(&heard.forecast.region));
         if is_wide(&forecast.region) && !was_wide {
@@ -300,8 +324,10 @@ impl State {
         let newest = signal.evidence.len().saturating_sub(EVIDENCE_MAX);
         let heard = Heard {
             forecast,
-            certainty: signal.certainty,
-            touched,
+            concerns,
+            nearest,
+            steady,
+            lost,
             evidence: signal.evidence[newest..].to_vec(),
             ended: false,
         };
@@ -313,7 +339,7 @@ impl State {
             if heard.forecast.is_due(at) {
                 heard.ended = true;
             } else {
-                self.forecasts.remove(object);
+                heard.lost = heard.lost.or(Some(at));
             }
         }
     }
@@ -599,16 +625,50 @@ fn is_wide(region: &Region) -> bool {
     region.semi_major.0.max(region.semi_minor.0) > SIGMA_M_MAX
 }
 
-fn touched_by_partner(region: &Region) -> BTreeMap<PartnerId, Vec<DistrictShare>> {
-    let mut touched: BTreeMap<PartnerId, Vec<DistrictShare>> = BTreeMap::new();
-    for touch in districts().touched(region) {
-        touched.entry(touch.district.partner).or_default().push(DistrictShare {
-            code: touch.district.code.to_owned(),
-            probability: touch.probability,
-            nearby_only: touch.reach == Reach::Waters,
-        });
+/// Whom an impact there concerns, and at sea who is nearest: partners with districts touched; if there
+/// are none, those with a district about as near as the nearest in reach.
+fn concerns(region: &Region) -> (BTreeMap<PartnerId, Concern>, Option<PartnerId>) {
+    let mut concerns: BTreeMap<PartnerId, Concern> = BTreeMap::new();
+    if is_wide(region) {
+        return (concerns, None);
     }
-    touched
+    for touch in districts().touched(region) {
+        let nearby_only = touch.reach == Reach::Waters;
+        add(&mut concerns, Area::Land, touch.district, touch.probability, nearby_only);
+    }
+    if !concerns.is_empty() {
+        return (concerns, None);
+    }
+    let offshore = offing::nearest(&districts().offshore(region));
+    for off in &offshore {
+        add(&mut concerns, Area::Sea, off.district, 0.0, true);
+    }
+    for concern in concerns.values_mut() {
+        concern.districts.truncate(SEA_DISTRICTS_MAX);
+        concern.districts.sort_by(|a, b| a.code.cmp(&b.code));
+    }
+    (concerns, offshore.first().map(|nearest| nearest.district.partner))
+}
+
+fn add(
+    concerns: &mut BTreeMap<PartnerId, Concern>,
+    area: Area,
+    district: &District,
+    probability: f64,
+    nearby_only: bool,
+) {
+    let code = district.code.to_owned();
+    concerns
+        .entry(district.partner)
+        .or_insert_with(|| Concern { area, districts: Vec::new() })
+        .districts
+        .push(DistrictShare { code, probability, nearby_only });
+}
+
+/// Whether the same partners are concerned, each by the same kind of area.
+fn same_areas(a: &BTreeMap<PartnerId, Concern>, b: &BTreeMap<PartnerId, Concern>) -> bool {
+    let areas = |(partner, concern): (&PartnerId, &Concern)| (*partner, concern.area);
+    a.iter().map(areas).eq(b.iter().map(areas))
 }
 
 fn finding(at: Timestamp, severity: Severity, message: String, hint: Option<&str>) -> Finding {

@@ -1,14 +1,16 @@
 //! What the public reads, in three languages.
 //!
 //! A message family as people in the region know it: take shelter, an update, then fell, passed or
-//! cancelled. Each text is built from the message's own districts and time; nothing else can name a
-//! place. In an exercise every headline and event begins, and every description ends, by saying so.
+//! cancelled. A fall at sea has its own family, for ships and aircraft ([`sea`]). Each text is built
+//! from the message's own places and time; nothing else can name a place. In an exercise every headline and event begins, and every description ends, by saying so.
 
-use base::{TimeDelta, Timestamp};
+use base::TimeDelta;
 
 use super::districts::{District, districts};
-use super::events::{Action, DistrictShare, Reason};
+use super::events::{Action, Area, DistrictShare, Reason, Subject};
 use super::language::{Language, Text};
+
+pub(super) mod sea;
 
 /// Districts a headline names before it counts the rest.
 const HEADLINE_DISTRICTS_MAX: usize = 3;
@@ -31,31 +33,63 @@ pub(super) struct Words {
 pub(super) struct Topic<'a> {
     pub(super) action: Action,
     pub(super) reason: Reason,
-    pub(super) districts: &'a [DistrictShare],
-    /// Districts an earlier message named and this one does not.
-    pub(super) dropped: &'a [DistrictShare],
-    pub(super) impact: Timestamp,
+    pub(super) subject: &'a Subject,
+    /// What the message before it said.
+    pub(super) before: Option<&'a Subject>,
     pub(super) utc_offset_minutes: i16,
     pub(super) is_exercise: bool,
+}
+
+impl Topic<'_> {
+    /// The districts told before to take shelter that this message no longer names.
+    fn dropped(&self) -> Vec<DistrictShare> {
+        let before = self.before.filter(|before| before.area == Area::Land);
+        let named = |code: &str| {
+            self.subject.area == Area::Land
+                && self.subject.districts.iter().any(|share| share.code == code)
+        };
+        before
+            .iter()
+            .flat_map(|before| &before.districts)
+            .filter(|share| !named(&share.code))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether somebody hears for the first time to take shelter.
+    fn calls_anew(&self) -> bool {
+        let told = |code: &str| {
+            self.before.is_some_and(|before| {
+                before.area == Area::Land && before.districts.iter().any(|told| told.code == code)
+            })
+        };
+        !self.subject.districts.iter().all(|share| told(&share.code))
+    }
 }
 
 /// The texts of a message in `language`.
 pub(super) fn words(topic: &Topic<'_>, language: Language) -> Words {
     let template = template(topic);
+    let shares = &topic.subject.districts;
+    let sea = (topic.subject.area == Area::Sea).then(|| sea::Place::of(topic.subject, language));
     let fill = |text: &Text, names_max: usize| {
-        let place = place(topic.districts, names_max, language);
-        text.in_language(language)
-            .replace("{place}", &place)
-            .replace("{areas}", &areas(topic.districts, names_max, language))
-            .replace("{time}", &time(topic, language))
+        let text = text.in_language(language).replace("{time}", &time(topic, language));
+        match &sea {
+            Some(sea) => sea.fill(&text),
+            None => text
+                .replace("{place}", &place(shares, names_max, language))
+                .replace("{areas}", &areas(shares, names_max, language)),
+        }
     };
     let all = usize::MAX;
     let mut description = fill(&template.description, all);
-    if !topic.dropped.is_empty() {
-        let dropped = DROPPED.in_language(language);
-        description += &dropped.replace("{areas}", &areas(topic.dropped, all, language));
+    let dropped = topic.dropped();
+    if !dropped.is_empty() && topic.action != Action::Cancel {
+        let said = if sea.is_some() { sea::LIFTED_ON_LAND } else { DROPPED };
+        let dropped = areas(&dropped, all, language);
+        description += &said.in_language(language).replace("{areas}", &dropped);
     }
-    let mut event = EVENT.in_language(language).to_owned();
+    let mut event = template.event.in_language(language).to_owned();
     let mut headline = fill(&template.headline, HEADLINE_DISTRICTS_MAX);
     if topic.is_exercise {
         event = mark_exercise(&event, language);
@@ -71,15 +105,19 @@ pub(super) fn mark_exercise(text: &str, language: Language) -> String {
 }
 
 struct Template {
+    event: Text,
     headline: Text,
     description: Text,
     instruction: Text,
 }
 
-const fn template(topic: &Topic<'_>) -> &'static Template {
+fn template(topic: &Topic<'_>) -> &'static Template {
+    let at_sea = topic.subject.area == Area::Sea;
     match (topic.action, topic.reason) {
+        _ if at_sea => sea::template(topic.action, topic.reason),
         (Action::Alert, _) => &SHELTER,
         (Action::Update, Reason::Fell) => &FELL,
+        (Action::Update, _) if topic.calls_anew() => &EXTENDED,
         (Action::Update, _) => &UPDATED,
         (Action::Cancel, Reason::Passed) => &PASSED,
         (Action::Cancel, Reason::Mistake) => &MISTAKE,
@@ -106,6 +144,7 @@ const DROPPED: Text = Text {
 };
 
 const SHELTER: Template = Template {
+    event: EVENT,
     headline: Text {
         en: "Missile may fall {place}. Take shelter now.",
         ja: "{place}にミサイル落下のおそれ。今すぐ避難してください。",
@@ -119,7 +158,19 @@ const SHELTER: Template = Template {
     instruction: TAKE_SHELTER,
 };
 
+/// An update that calls people who were not called before.
+const EXTENDED: Template = Template {
+    event: EVENT,
+    headline: Text {
+        en: "Update: missile may fall {place}. Take shelter now.",
+        ja: "更新：{place}にミサイル落下のおそれ。今すぐ避難してください。",
+        ko: "갱신: {place}에 미사일 낙하 우려. 지금 바로 대피하십시오.",
+    },
+    ..UPDATED
+};
+
 const UPDATED: Template = Template {
+    event: EVENT,
     headline: Text {
         en: "Update: missile may fall {place}. Stay in shelter.",
         ja: "更新：{place}にミサイル落下のおそれ。避難を続けてください。",
@@ -141,6 +192,7 @@ const TAKE_SHELTER: Text = Text {
 };
 
 const FELL: Template = Template {
+    event: EVENT,
     headline: Text {
         en: "Missile believed to have fallen {place}.",
         ja: "ミサイルは{place}に落下したとみられます。",
@@ -160,6 +212,7 @@ const FELL: Template = Template {
 };
 
 const PASSED: Template = Template {
+    event: EVENT,
     headline: Text {
         en: "Missile warning lifted for {areas}.",
         ja: "{areas}のミサイル警報を解除します。",
@@ -179,6 +232,7 @@ const PASSED: Template = Template {
 };
 
 const CANCELLED: Template = Template {
+    event: EVENT,
     headline: Text {
         en: "Missile warning cancelled for {areas}.",
         ja: "{areas}のミサイル警報を取り消します。",
@@ -193,6 +247,7 @@ const CANCELLED: Template = Template {
 };
 
 const MISTAKE: Template = Template {
+    event: EVENT,
     headline: Text {
         en: "Missile warning for {areas} was sent in error.",
         ja: "{areas}のミサイル警報は誤りでした。",
@@ -255,7 +310,7 @@ fn time(topic: &Topic<'_>, language: Language) -> String {
     const NANOS_PER_MINUTE: i64 = 60_000_000_000;
     const MINUTES_PER_DAY: i64 = 24 * 60;
     let offset = i64::from(topic.utc_offset_minutes);
-    let local = topic.impact + TimeDelta::from_nanos(offset * NANOS_PER_MINUTE);
+    let local = topic.subject.forecast.impact + TimeDelta::from_nanos(offset * NANOS_PER_MINUTE);
     let minute = local.as_nanos().div_euclid(NANOS_PER_MINUTE).rem_euclid(MINUTES_PER_DAY);
     let (hour, minute) = (minute / 60, minute % 60);
     let sign = if offset < 0 { '-' } else { '+' };

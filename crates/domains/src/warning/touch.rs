@@ -119,6 +119,44 @@ pub fn ellipse_ring(region: &Region, vertices: u32) -> Vec<[f64; 2]> {
     ring
 }
 
+/// The 90 % ellipse of `region` as closed rings, latitude then longitude in degrees: one of `vertices` + 1
+/// points, or two of at most `vertices` + 3 on either side of the 180th meridian where it crosses it.
+pub(super) fn sea_rings(region: &Region, vertices: u32) -> Vec<Vec<[f64; 2]>> {
+    let ring = ellipse_ring(region, vertices);
+    // The ring runs on past the meridian at most one turn.
+    [0.0, -360.0, 360.0]
+        .into_iter()
+        .map(|turn| {
+            let turned: Vec<[f64; 2]> = ring.iter().map(|[lon, lat]| [lon + turn, *lat]).collect();
+            let mut part = cut(&cut(&turned, 180.0, 1.0), -180.0, -1.0);
+            part.extend(part.first().copied());
+            part.into_iter().map(|[lon, lat]| [lat, lon]).collect::<Vec<_>>()
+        })
+        .filter(|part| part.len() > 3)
+        .collect()
+}
+
+/// The part of a convex ring where `sign` × longitude does not exceed `sign` × `edge_deg`, without its
+/// closing point (Sutherland and Hodgman, CACM 17 (1974) 32).
+fn cut(ring: &[[f64; 2]], edge_deg: f64, sign: f64) -> Vec<[f64; 2]> {
+    let inside = |point: [f64; 2]| sign * (edge_deg - point[0]) >= 0.0;
+    let mut kept = Vec::new();
+    for (i, b) in ring.iter().copied().enumerate() {
+        let a = ring[(i + ring.len() - 1) % ring.len()];
+        if inside(a) != inside(b) {
+            let along = (edge_deg - a[0]) / (b[0] - a[0]);
+            kept.push([edge_deg, a[1] + along * (b[1] - a[1])]);
+        }
+        if inside(b) && kept.last() != Some(&b) {
+            kept.push(b);
+        }
+    }
+    if kept.len() > 1 && kept.first() == kept.last() {
+        kept.pop();
+    }
+    kept
+}
+
 /// The tangent plane of a region with coordinates along its axes, in standard deviations.
 struct Plane {
     frame: LocalFrame,
@@ -178,7 +216,7 @@ impl Plane {
 
 /// The box of places a region could touch, in units of 1e-4 degrees; the longitude may run on past
 /// the antimeridian.
-struct Window {
+pub(super) struct Window {
     bounds: Bounds,
     /// The region lies so near a pole that every longitude counts.
     all_longitudes: bool,
@@ -189,7 +227,7 @@ impl Window {
         clippy::cast_possible_truncation,
         reason = "degrees times 1e4 fit i32 many times over"
     )]
-    fn around(centre: &Geodetic, reach_m: f64) -> Self {
+    pub(super) fn around(centre: &Geodetic, reach_m: f64) -> Self {
         /// Length of a degree of latitude at the equator, the shortest one, metres.
         const DEGREE_OF_LATITUDE_M: f64 = 110_574.0;
         let (lat, lon) = (centre.lat().0, centre.lon().0);
@@ -214,7 +252,7 @@ impl Window {
     }
 
     /// By how many turns `other` must be moved east to meet the window, if it does.
-    fn shift(&self, other: &Bounds) -> Option<i32> {
+    pub(super) fn shift(&self, other: &Bounds) -> Option<i32> {
         const TURN: i32 = 3_600_000;
         if other.north < self.bounds.south || other.south > self.bounds.north {
             return None;
@@ -259,15 +297,7 @@ impl Shape {
     fn within(&self, factors: [f64; 2]) -> bool {
         self.edges.iter().any(|[a, b]| {
             let [a, b] = [a, b].map(|p| [p[0] * factors[0], p[1] * factors[1]]);
-            let d = [b[0] - a[0], b[1] - a[1]];
-            let length_squared = d[0] * d[0] + d[1] * d[1];
-            let along = if length_squared > 0.0 {
-                (-(a[0] * d[0] + a[1] * d[1]) / length_squared).clamp(0.0, 1.0)
-            } else {
-                0.0
-            };
-            let nearest = [a[0] + along * d[0], a[1] + along * d[1]];
-            nearest[0] * nearest[0] + nearest[1] * nearest[1] <= 1.0
+            distance_squared(a, b) <= 1.0
         })
     }
 
@@ -285,6 +315,19 @@ impl Shape {
         }
         inside.iter().filter(|inside| **inside).count() as f64 / points.len() as f64
     }
+}
+
+/// The squared distance of the origin from the edge between `a` and `b`.
+pub(super) fn distance_squared(a: [f64; 2], b: [f64; 2]) -> f64 {
+    let d = [b[0] - a[0], b[1] - a[1]];
+    let length_squared = d[0] * d[0] + d[1] * d[1];
+    let along = if length_squared > 0.0 {
+        (-(a[0] * d[0] + a[1] * d[1]) / length_squared).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let nearest = [a[0] + along * d[0], a[1] + along * d[1]];
+    nearest[0] * nearest[0] + nearest[1] * nearest[1]
 }
 
 fn edges<'a>(plane: &Plane, ring: &'a Ring) -> impl Iterator<Item = [[f64; 2]; 2]> + use<'a> {

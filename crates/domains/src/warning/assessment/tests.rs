@@ -6,7 +6,7 @@ fn subject(probability: f64, nearby_only: bool) -> Subject {
     let districts = vec![DistrictShare { code: "JP-13".to_owned(), probability, nearby_only }];
     let impact = Timestamp::from_seconds(10_000);
     let forecast = Forecast { region: tokyo(), impact, impact_sigma_s: 15.0 };
-    Subject { forecast, districts, evidence: Vec::new() }
+    Subject { forecast, area: Area::Land, districts, evidence: Vec::new() }
 }
 
 /// The instant `left_s` before the early edge of the impact (30 s before the expected one).
@@ -27,6 +27,10 @@ fn priorities_go_by_land_and_time_left() {
     check(true, 301, 3);
     check(true, 300, 2);
     assert_eq!(priority(&subject(0.9, false), false, left(60)), 4);
+    let sea = Subject { area: Area::Sea, ..subject(0.0, true) };
+    assert_eq!(priority(&sea, true, left(60)), 3, "below anything about land, however near in time");
+    assert_eq!(priority(&sea, true, left(3_601)), 3);
+    assert_eq!(priority(&sea, false, left(60)), 4);
 }
 
 #[test]
@@ -41,4 +45,9 @@ fn cap_words_go_by_reason_land_time_and_chance() {
     check(&subject(0.0, true), alert, threat, 3_601, ["Future", "Severe", "Possible"]);
     check(&subject(0.9, false), Action::Update, Reason::Fell, -60, ["Past", "Extreme", "Observed"]);
     check(&subject(0.9, false), Action::Cancel, Reason::Passed, 60, ["Past", "Minor", "Unlikely"]);
+    let sea = Subject { area: Area::Sea, ..subject(0.0, true) };
+    check(&sea, alert, threat, 900, ["Immediate", "Moderate", "Likely"]);
+    check(&sea, alert, threat, 2_000, ["Expected", "Moderate", "Likely"]);
+    check(&sea, Action::Update, Reason::Fell, -60, ["Past", "Moderate", "Observed"]);
+    check(&sea, Action::Cancel, Reason::Passed, 60, ["Past", "Minor", "Unlikely"]);
 }

@@ -50,11 +50,15 @@ fn the_alert_says_what_was_released() {
     assert_eq!(words, ["Immediate", "Extreme", "Likely"]);
     let languages: Vec<&str> = content.infos.iter().map(|info| info.language.tag()).collect();
     assert_eq!(languages, ["en-US", "ja-JP", "ko-KR"]);
-    let areas: Vec<(&str, &str)> =
-        content.areas.iter().map(|area| (area.code.as_str(), area.description.ja)).collect();
+    let areas: Vec<(&str, &str)> = content
+        .areas
+        .iter()
+        .map(|area| (area.code.as_deref().unwrap(), area.description[&Language::Ja].as_str()))
+        .collect();
     assert_eq!(areas, [("JP-11", "埼玉県"), ("JP-13", "東京都"), ("JP-14", "神奈川県")]);
+    assert_eq!(content.categories, [CapCategory::Safety]);
     for area in &content.areas {
-        assert_eq!(area.polygons.len(), 1, "{}: the part near, not the far islands", area.code);
+        assert_eq!(area.polygons.len(), 1, "{:?}: the part near, not the far islands", area.code);
         assert_eq!(area.polygons[0].first(), area.polygons[0].last());
     }
     let public = format!("{:?}", content.parameters);
@@ -107,4 +111,56 @@ fn american_messages_name_a_civil_originator_and_the_local_clock() {
     let content = cap_content(world.warning("KOR-7.USA.1"), &Realm::Operational).unwrap();
     assert_eq!(content.utc_offset_minutes, 600);
     assert!(content.parameters.contains(&("EAS-ORG", "CIV".to_owned())));
+}
+
+/// What is said of a fall at sea, released by the owner's officer.
+fn at_sea(owner: &str, region: Region) -> CapContent {
+    let mut world = World::new();
+    world.forecast("KOR-7", region, 600, 5.0);
+    let (node, id) = (format!("{owner}-1"), format!("KOR-7.{owner}.1"));
+    world.obey(&node);
+    world.officer(&node, &id, Act::Release(None)).unwrap();
+    cap_content(world.warning(&id), &Realm::Operational).unwrap()
+}
+
+#[test]
+fn a_sea_area_is_an_outline_for_ships_and_aircraft_and_no_district() {
+    let content = at_sea("JPN", region(43.1, 138.0, 2.0, 1.0));
+    assert_eq!(content.categories, [CapCategory::Safety, CapCategory::Transport]);
+    assert_eq!((content.response, content.event_code), (CapResponse::Avoid, "LAE"));
+    let words = [content.urgency.as_str(), content.severity.as_str(), content.certainty.as_str()];
+    assert_eq!(words, ["Immediate", "Moderate", "Likely"]);
+    assert_eq!(content.utc_offset_minutes, 540);
+    let [area] = &content.areas[..] else { panic!("one area: {:?}", content.areas) };
+    assert_eq!(area.code, None);
+    let description: Vec<&str> = area.description.values().map(String::as_str).collect();
+    assert_eq!(
+        description,
+        [
+            "Sea within about 5 km of 43°06'N 138°00'E, about 150 km west of Hokkaido",
+            "北海道の西約150kmの海上、北緯43度06分、東経138度00分から約5km以内",
+            "홋카이도 서쪽 약 150km 해상, 북위 43도 06분, 동경 138도 00분에서 약 5km 이내",
+        ]
+    );
+    let [ring] = &area.polygons[..] else { panic!("one outline") };
+    assert_eq!((ring.len(), ring.first()), (73, ring.last()));
+    // 2 km (1 sigma) north to south: 90 % are within 4.3 km or 0.0386 degrees of latitude.
+    let lats = ring.iter().map(|[lat, _]| *lat);
+    let (south, north) = lats.fold((90.0_f64, -90.0_f64), |(s, n), lat| (s.min(lat), n.max(lat)));
+    assert!((north - 43.1 - 0.0386).abs() < 2e-4 && (43.1 - south - 0.0386).abs() < 2e-4);
+}
+
+#[test]
+fn a_sea_area_across_the_180th_meridian_is_two_outlines() {
+    // South of the Aleutians.
+    let content = at_sea("USA", region(50.0, 179.99, 5.0, 5.0));
+    assert!(content.areas[0].description[&Language::En].ends_with(" of Alaska"));
+    let rings = &content.areas[0].polygons;
+    assert_eq!(rings.len(), 2);
+    for ring in rings {
+        assert!(ring.len() <= 100 && ring.first() == ring.last(), "{ring:?}");
+        assert!(ring.iter().all(|[_, lon]| (-180.0..=180.0).contains(lon)), "{ring:?}");
+        let east = ring.iter().filter(|[_, lon]| *lon > 0.0).count();
+        assert!(east == 0 || east == ring.len(), "each on its own side: {ring:?}");
+    }
 }

@@ -1,7 +1,7 @@
 use super::super::testkit::{World, node, only, region, tokyo};
 use super::super::{Act, Capability, IMPACT_SIGNAL};
 use super::*;
-use crate::Domain;
+use crate::{Certainty, Domain, Region};
 
 const ALERT: &str = "KOR-7.JPN.1 Alert Threat JP-11 JP-13 JP-14";
 
@@ -37,8 +37,8 @@ fn nothing_is_drafted_without_a_confirmed_forecast_of_impact() {
     check(&world, "not confirmed");
     world.signal("KOR-8", Some(tokyo()), 600, 5.0, Certainty::Confirmed, "track.aircraft");
     check(&world, "another signal, such as of an aircraft");
-    world.forecast("KOR-9", region(39.5, 134.0, 10.0, 3.0), 600, 5.0);
-    check(&world, "the open sea");
+    world.forecast("KOR-9", region(30.0, 150.0, 10.0, 3.0), 600, 5.0);
+    check(&world, "the open ocean");
     world.forecast("KOR-10", region(35.69, 139.5, 151.0, 1.0), 600, 5.0);
     check(&world, "too wide");
     assert_eq!(
@@ -110,6 +110,9 @@ fn lost_support_raises_an_alarm_and_drafts_a_cancel() {
     world.withdraw("KOR-7");
     let alarmed = "KOR-7.JPN.1 released --- said 1 supported false priority 4";
     assert_eq!(world.rows(), [alarmed]);
+    world.wait(SUPPORT_SETTLES_S - 1);
+    assert_eq!(world.drafts("JPN-1"), [""; 0], "it may come back");
+    world.wait(1);
     let cancel = "KOR-7.JPN.1 Cancel Unsupported JP-11 JP-13 JP-14";
     assert_eq!(world.drafts("JPN-1"), [cancel]);
     world.obey("JPN-1");
@@ -124,12 +127,216 @@ fn lost_support_raises_an_alarm_and_drafts_a_cancel() {
 }
 
 #[test]
+fn support_that_flickers_alarms_at_once_and_drafts_nothing() {
+    for how in ["withdrawn", "unconfirmed", "too wide"] {
+        let mut world = World::new();
+        world.forecast("KOR-7", tokyo(), 600, 5.0);
+        world.obey("JPN-1");
+        world.officer("JPN-1", "KOR-7.JPN.1", Act::Release(None)).unwrap();
+        world.wait(60);
+        match how {
+            "withdrawn" => world.withdraw("KOR-7"),
+            "unconfirmed" => {
+                let possible = Certainty::Possible;
+                world.signal("KOR-7", Some(tokyo()), 600, 5.0, possible, IMPACT_SIGNAL);
+            }
+            _ => world.forecast("KOR-7", region(35.69, 139.5, 151.0, 1.0), 600, 5.0),
+        }
+        let alarmed = "KOR-7.JPN.1 released --- said 1 supported false priority 4";
+        assert_eq!(world.rows(), [alarmed], "{how}");
+        world.wait(SUPPORT_SETTLES_S - 1);
+        assert_eq!(world.drafts("JPN-1"), [""; 0], "{how}");
+        world.forecast("KOR-7", tokyo(), 600, 5.0);
+        let calm = "KOR-7.JPN.1 released --- said 1 supported true priority 2";
+        assert_eq!(world.rows(), [calm], "{how}");
+        for _ in 0..10 {
+            assert_eq!(world.drafts("JPN-1"), [""; 0], "{how}: nothing changed");
+            world.wait(10);
+        }
+        // Lost again: the time counts anew.
+        world.withdraw("KOR-7");
+        world.wait(SUPPORT_SETTLES_S - 1);
+        assert_eq!(world.drafts("JPN-1"), [""; 0], "{how}");
+        world.wait(1);
+        assert_eq!(world.drafts("JPN-1").len(), 1, "{how}");
+    }
+}
+
+#[test]
+fn nothing_is_drafted_on_lost_support() {
+    let mut world = World::new();
+    world.forecast("KOR-7", tokyo(), 600, 5.0);
+    world.withdraw("KOR-7");
+    assert_eq!(world.drafts("JPN-1"), [""; 0]);
+    world.forecast("KOR-7", tokyo(), 600, 5.0);
+    assert_eq!(world.drafts("JPN-1"), [ALERT]);
+}
+
+/// Where the flight of 2017-07-28 came down.
+fn off_hokkaido() -> Region {
+    region(43.1, 138.0, 2.0, 1.0)
+}
+
+/// The west coast of Hokkaido.
+fn hokkaido() -> Region {
+    region(43.2, 140.6, 2.0, 1.0)
+}
+
+#[test]
+fn a_fall_at_sea_is_warned_of_by_the_partner_nearest() {
+    let check = |lat, lon, expect: &[&str]| {
+        let mut world = World::new();
+        world.forecast("KOR-7", region(lat, lon, 2.0, 1.0), 600, 5.0);
+        let all = ["JPN-1", "KOR-1", "USA-1"].map(|node| world.drafts(node)).concat();
+        assert_eq!(all, expect, "{lat} {lon}");
+    };
+    check(43.1, 138.0, &["KOR-7.JPN.1 Alert Threat JP-01"]);
+    check(36.5, 131.5, &["KOR-7.KOR.1 Alert Threat KR-47"]);
+    check(38.6, 130.1, &["KOR-7.KOR.1 Alert Threat KR-42 KR-47"]);
+    check(12.0, 146.0, &["KOR-7.USA.1 Alert Threat US-GU US-MP"]);
+    // South of Guam: 363 km off, then 380.
+    check(9.95, 144.7, &["KOR-7.USA.1 Alert Threat US-GU"]);
+    check(9.80, 144.7, &[]);
+    check(30.0, 150.0, &[]);
+}
+
+#[test]
+fn a_wild_forecast_of_a_fall_at_sea_alarms_nobody() {
+    let mut world = World::new();
+    world.forecast("KOR-7", region(43.1, 138.0, 25.1, 3.0), 600, 5.0);
+    assert_eq!(world.drafts("JPN-1"), [""; 0]);
+    world.forecast("KOR-7", region(43.1, 138.0, 24.9, 3.0), 600, 5.0);
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Alert Threat JP-01"]);
+    world.obey("JPN-1");
+    world.officer("JPN-1", "KOR-7.JPN.1", Act::Release(None)).unwrap();
+    world.wait(SETTLES_S);
+    world.forecast("KOR-7", region(43.1, 138.0, 40.0, 3.0), 600, 5.0);
+    assert_eq!(world.drafts("JPN-1"), [""; 0], "what was said still holds");
+    assert_eq!(world.rows(), ["KOR-7.JPN.1 released --- said 1 supported true priority 3"]);
+}
+
+#[test]
+fn a_sea_warning_follows_the_forecast_only_when_it_moves() {
+    let mut world = World::new();
+    world.forecast("KOR-7", off_hokkaido(), 600, 4.0);
+    world.obey("JPN-1");
+    world.officer("JPN-1", "KOR-7.JPN.1", Act::Release(None)).unwrap();
+    world.forecast("KOR-7", region(43.1, 138.2, 2.0, 1.0), 600, 4.0);
+    assert_eq!(world.drafts("JPN-1"), [""; 0], "16 km east, but not settled");
+    world.wait(SETTLES_S);
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Update Changed JP-01"]);
+    world.forecast("KOR-7", region(43.1, 138.05, 2.0, 1.0), 605, 4.0);
+    assert_eq!(world.drafts("JPN-1"), [""; 0], "4 km and 5 s");
+    world.forecast("KOR-7", off_hokkaido(), 611, 4.0);
+    assert_eq!(world.drafts("JPN-1").len(), 1, "11 s");
+    world.forecast("KOR-7", off_hokkaido(), 600, 4.0);
+    world.withdraw("KOR-7");
+    world.wait(SUPPORT_SETTLES_S);
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Cancel Unsupported JP-01"]);
+}
+
+#[test]
+fn a_threat_to_the_sea_that_nears_land_escalates_at_once() {
+    let mut world = World::new();
+    world.forecast("KOR-7", off_hokkaido(), 600, 5.0);
+    world.obey("JPN-1");
+    world.forecast("KOR-7", hokkaido(), 600, 5.0);
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Alert Changed JP-01"], "before the release");
+    world.forecast("KOR-7", off_hokkaido(), 600, 5.0);
+    world.officer("JPN-1", "KOR-7.JPN.1", Act::Release(None)).unwrap();
+    assert_eq!(world.rows(), ["KOR-7.JPN.1 released --- said 1 supported true priority 3"]);
+    world.forecast("KOR-7", hokkaido(), 600, 5.0);
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Update Changed JP-01"]);
+    world.obey("JPN-1");
+    world.officer("JPN-1", "KOR-7.JPN.1", Act::Update(None)).unwrap();
+    assert_eq!(world.rows(), ["KOR-7.JPN.1 updated --- said 2 supported true priority 2"]);
+    let said: Vec<(u32, Area)> = world
+        .warning("KOR-7.JPN.1")
+        .messages()
+        .iter()
+        .map(|message| (message.sequence, message.subject.area))
+        .collect();
+    assert_eq!(said, [(1, Area::Sea), (2, Area::Land)]);
+}
+
+#[test]
+fn a_threat_to_land_that_moves_off_to_sea_is_updated_once_it_settles() {
+    let mut world = World::new();
+    world.forecast("KOR-7", hokkaido(), 900, 5.0);
+    world.obey("JPN-1");
+    world.officer("JPN-1", "KOR-7.JPN.1", Act::Release(None)).unwrap();
+    world.wait(60);
+    // To and fro across the coast's margin: nobody is told to leave shelter.
+    for _ in 0..5 {
+        world.forecast("KOR-7", off_hokkaido(), 900, 5.0);
+        world.wait(SETTLES_S - 1);
+        assert_eq!(world.drafts("JPN-1"), [""; 0]);
+        world.forecast("KOR-7", hokkaido(), 900, 5.0);
+        world.wait(1);
+        assert_eq!(world.drafts("JPN-1"), [""; 0]);
+    }
+    world.forecast("KOR-7", off_hokkaido(), 900, 5.0);
+    world.wait(SETTLES_S);
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Update Changed JP-01"]);
+    world.obey("JPN-1");
+    world.officer("JPN-1", "KOR-7.JPN.1", Act::Update(None)).unwrap();
+    assert_eq!(world.rows(), ["KOR-7.JPN.1 updated --- said 2 supported true priority 3"]);
+    world.wait(700);
+    world.withdraw("KOR-7");
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Update Fell JP-01"]);
+}
+
+#[test]
+fn a_sea_warning_beyond_reach_is_lifted() {
+    let mut world = World::new();
+    world.forecast("KOR-7", off_hokkaido(), 600, 5.0);
+    world.obey("JPN-1");
+    world.officer("JPN-1", "KOR-7.JPN.1", Act::Release(None)).unwrap();
+    world.forecast("KOR-7", region(30.0, 150.0, 1.0, 1.0), 600, 5.0);
+    assert_eq!(world.rows(), ["KOR-7.JPN.1 released --- said 1 supported false priority 4"]);
+    world.wait(SETTLES_S);
+    assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Cancel Passed JP-01"]);
+}
+
+#[test]
+fn between_two_coasts_one_partner_speaks() {
+    // Eastwards along 37 degrees north Japan's coast becomes the nearer.
+    let place = |lon| region(37.0, lon, 2.0, 1.0);
+    let speakers = |world: &World| {
+        let nodes = ["JPN-1", "KOR-1", "USA-1"].into_iter();
+        nodes.filter(|node| !world.drafts(node).is_empty()).collect::<Vec<_>>()
+    };
+    let fresh = |lon| {
+        let mut world = World::new();
+        world.forecast("KOR-7", place(lon), 600, 5.0);
+        world
+    };
+    let middle = (0..200)
+        .map(|step| 131.5 + 0.01 * f64::from(step))
+        .find(|lon| speakers(&fresh(*lon)) == ["JPN-1"])
+        .unwrap();
+    assert_eq!(speakers(&fresh(middle - 0.01)), ["KOR-1"], "{middle}");
+    let mut world = fresh(middle - 0.01);
+    world.obey("KOR-1");
+    for step in 0..6 {
+        world.forecast("KOR-7", place(middle + 0.01 * f64::from(step % 2)), 600, 5.0);
+        assert_eq!(speakers(&world), [""; 0], "Korea spoke first and is still about as near");
+        world.wait(SETTLES_S);
+    }
+    world.forecast("KOR-7", place(middle + 0.5), 600, 5.0);
+    world.wait(SETTLES_S);
+    assert_eq!(world.drafts("KOR-1"), ["KOR-7.KOR.1 Cancel Passed KR-47"]);
+}
+
+#[test]
 fn a_forecast_that_moves_away_drafts_a_lifting() {
     let mut world = World::new();
     world.forecast("KOR-7", tokyo(), 600, 5.0);
     world.obey("JPN-1");
     world.officer("JPN-1", "KOR-7.JPN.1", Act::Release(None)).unwrap();
     world.forecast("KOR-7", region(30.0, 150.0, 1.0, 1.0), 700, 5.0);
+    assert_eq!(world.rows(), ["KOR-7.JPN.1 released --- said 1 supported false priority 4"]);
+    world.wait(SETTLES_S);
     assert_eq!(world.drafts("JPN-1"), ["KOR-7.JPN.1 Cancel Passed JP-11 JP-13 JP-14"]);
     world.obey("JPN-1");
     assert_eq!(world.obey("JPN-1"), 0);

@@ -1,5 +1,5 @@
 use super::super::Capability;
-use super::super::testkit::{entry, exercise, node, tokyo};
+use super::super::testkit::{entry, exercise, node, region, tokyo};
 use super::*;
 use crate::{Domain, encode_content};
 
@@ -19,6 +19,7 @@ fn draft() -> DraftReport {
                 impact: "2026-11-03T06:10:00Z".parse().unwrap(),
                 impact_sigma_s: 5.0,
             },
+            area: Area::Land,
             districts: vec![share("JP-13", 1.0, false), share("JP-14", 0.0, true)],
             evidence: vec![entry(node("KOR-1"), 40)],
         },
@@ -112,6 +113,45 @@ fn drafts_are_refused_with_what_was_expected() {
     check(
         &|d| d.subject.evidence = vec![entry(node("KOR-1"), 1); EVIDENCE_MAX + 1],
         "expected at most 16 cited entries, got 17",
+    );
+}
+
+#[test]
+fn sea_areas_are_drawable_and_off_the_districts_they_name() {
+    let share = |code: &str, probability| DistrictShare {
+        code: code.to_owned(),
+        probability,
+        nearby_only: true,
+    };
+    let sea = || {
+        let mut report = draft();
+        report.subject.area = Area::Sea;
+        report.subject.forecast.region = region(43.1, 138.0, 2.0, 1.0);
+        report.subject.districts = vec![share("JP-01", 0.0), share("JP-02", 0.0)];
+        report
+    };
+    let check = |change: &dyn Fn(&mut DraftReport), expect: &str| {
+        let mut report = sea();
+        change(&mut report);
+        let outcome = Event::decode(DRAFT_KIND, EDITION, &encode_content(&report));
+        assert_eq!(outcome.err().map_or_else(String::new, |error| error.to_string()), expect);
+    };
+    check(&|_| (), "");
+    check(
+        &|d| d.subject.forecast.region.semi_major.0 = 150_001.0,
+        "expected a sea area known to 150000 metres (1 sigma), got 150001 by 1000",
+    );
+    check(
+        &|d| d.subject.districts = ["JP-01", "JP-02", "JP-03", "JP-04"].map(|c| share(c, 0.0)).into(),
+        "expected at most 3 districts of a sea area, got 4",
+    );
+    check(
+        &|d| d.subject.districts = vec![share("JP-47", 0.0)],
+        "expected districts within 370400 metres of the sea area, none of them hit, got `JP-47` with probability 0",
+    );
+    check(
+        &|d| d.subject.districts[0].probability = 0.2,
+        "expected districts within 370400 metres of the sea area, none of them hit, got `JP-01` with probability 0.2",
     );
 }
 

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::testkit::{World, exercise, tokyo};
+use super::super::testkit::{World, exercise, region, tokyo};
 use super::super::{Act, Capability};
 use super::*;
 use crate::Domain;
@@ -37,6 +37,7 @@ fn the_item_has_the_agreed_fields() {
             "priority": 2,
             "realm_status": null,
             "audience": "JPN+KOR+USA",
+            "area": "land",
             "impact_time": "2026-11-03T06:10:00Z",
             "impact_time_sigma_s": 5.0,
             "severity": "Extreme",
@@ -102,4 +103,29 @@ fn a_pending_draft_names_the_entry_to_release() {
         })
     );
     assert_eq!((&item["released"], &item["sequence"]), (&Value::Null, &json!(0)));
+}
+
+#[test]
+fn a_sea_area_is_an_item_like_any_other() {
+    let mut world = World::new();
+    world.forecast("KOR-7", region(43.1, 138.0, 2.0, 1.0), 600, 5.0);
+    world.obey("JPN-1");
+    let item = shown(&world)["KOR-7.JPN.1"].clone();
+    assert_eq!((&item["area"], &item["priority"]), (&json!("sea"), &json!(3)));
+    assert_eq!(
+        item["districts"],
+        json!([{
+            "code": "JP-01", "partner": "JPN",
+            "name": { "en": "Hokkaido", "ja": "北海道", "ko": "홋카이도" },
+            "probability": 0.0, "nearby_only": true,
+        }])
+    );
+    assert_eq!(
+        item["headline"],
+        json!({
+            "en": "Missile may fall at sea about 150 km west of Hokkaido. Ships and aircraft: keep clear.",
+            "ja": "北海道の西約150kmの海上にミサイル落下のおそれ。船舶と航空機は近づかないでください。",
+            "ko": "홋카이도 서쪽 약 150km 해상에 미사일 낙하 우려. 선박과 항공기는 접근하지 마십시오.",
+        })
+    );
 }

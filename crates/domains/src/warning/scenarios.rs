@@ -1,0 +1,236 @@
+//! Built-in scenarios through the whole fold: scans in, declarations and drafts folded back, officers
+//! who read a draft for a minute before they let it out.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use base::{Degrees, Geodetic, Metres, NodeId, TimeDelta, Timestamp};
+use log::{Audience, EntryId, Fact, Incarnation, Kind, LogId, Precedence, Realm};
+use serde_json::Value;
+
+use super::*;
+use crate::track::events::{
+    EDITION as SCAN_EDITION, Plot, PlotReport, SCAN_KIND, ScanReport, SensorInfo, SensorKind,
+};
+use crate::{View, ViewName, encode_content};
+
+const NODES: [&str; 3] = ["JPN-1", "KOR-1", "USA-1"];
+/// An officer looks at a draft this long.
+const OFFICER_LOOKS: TimeDelta = TimeDelta::from_seconds(60);
+
+struct Play {
+    view: View,
+    audience: Audience,
+    next: BTreeMap<LogId, u64>,
+    /// Drafts, when first seen waiting.
+    seen: BTreeMap<EntryId, Timestamp>,
+    drafted: u32,
+}
+
+fn node(name: &str) -> NodeId {
+    name.parse().unwrap()
+}
+
+fn scans(name: &str) -> Vec<(Timestamp, ScanReport)> {
+    let file = format!("../../scenarios/{name}.jsonl");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = std::fs::read_to_string(&path).expect("built-in scenarios are committed");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sensors: BTreeMap<&str, SensorInfo> = lines[0]["sensors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["id"].as_str().unwrap(), sensor(line)))
+        .collect();
+    let mut scans: Vec<(Timestamp, ScanReport)> = lines[1..]
+        .iter()
+        .filter(|line| line.get("scan").is_some())
+        .map(|line| {
+            let arrives = Timestamp::from_nanos(line["t_arrive"].as_i64().unwrap());
+            (arrives, scan(&sensors[line["sensor"].as_str().unwrap()], line))
+        })
+        .collect();
+    scans.sort_by_key(|(arrives, _)| *arrives);
+    scans
+}
+
+fn sensor(line: &Value) -> SensorInfo {
+    let number = |key: &str| line.get(key).and_then(Value::as_f64).unwrap_or(0.0);
+    let (lat, lon) = (Degrees(number("lat_deg")), Degrees(number("lon_deg")));
+    SensorInfo {
+        id: line["id"].as_str().unwrap().to_owned(),
+        partner: line["partner"].as_str().unwrap().parse().unwrap(),
+        kind: if line["kind"] == "radar" { SensorKind::Radar } else { SensorKind::Geodetic },
+        position: Some(Geodetic::new(lat, lon, Metres(number("height_m"))).unwrap()),
+        sigma_range_m: number("sigma_range_m"),
+        sigma_azimuth_deg: number("sigma_azimuth_deg"),
+        sigma_elevation_deg: number("sigma_elevation_deg"),
+        pd: number("pd"),
+        clutter: number("clutter"),
+        period_s: number("period_s"),
+    }
+}
+
+fn scan(sensor: &SensorInfo, line: &Value) -> ScanReport {
+    let number = |plot: &Value, key: &str| plot[key].as_f64().unwrap();
+    let plots = line["plots"].as_array().unwrap().iter().map(|plot| Plot {
+        offset_ns: TimeDelta::ZERO,
+        report: if plot.get("range_m").is_some() {
+            PlotReport::Radar {
+                range_m: number(plot, "range_m"),
+                azimuth_deg: number(plot, "azimuth_deg"),
+                elevation_deg: number(plot, "elevation_deg"),
+                sigmas: None,
+            }
+        } else {
+            PlotReport::Geodetic {
+                lat_deg: number(plot, "lat_deg"),
+                lon_deg: number(plot, "lon_deg"),
+                height_m: number(plot, "height_m"),
+                sigma_m: number(plot, "sigma_m"),
+            }
+        },
+    });
+    ScanReport {
+        sensor: sensor.clone(),
+        scan: line["scan"].as_u64().unwrap(),
+        measured: Timestamp::from_nanos(line["t_meas"].as_i64().unwrap()),
+        plots: plots.collect(),
+    }
+}
+
+impl Play {
+    fn of(name: &str) -> Self {
+        let audience: Audience = "JPN+KOR+USA".parse().unwrap();
+        let view = View::new(ViewName::Audience(audience));
+        let (next, seen) = (BTreeMap::new(), BTreeMap::new());
+        let mut play = Self { view, audience, next, seen, drafted: 0 };
+        let mut now = Timestamp::default();
+        for (arrives, report) in scans(name) {
+            now = arrives;
+            let origin = NodeId::new(report.sensor.partner, 1).unwrap();
+            let content = encode_content(&report);
+            play.append(origin, (SCAN_KIND, SCAN_EDITION), Precedence::Immediate, content, now);
+            play.turn(now);
+        }
+        for _ in 0..30 {
+            now += TimeDelta::from_seconds(10);
+            play.turn(now);
+        }
+        play
+    }
+
+    fn append(
+        &mut self,
+        origin: NodeId,
+        (kind, edition): (&'static str, u16),
+        precedence: Precedence,
+        content: Vec<u8>,
+        now: Timestamp,
+    ) {
+        let log = LogId { node: origin, lane: precedence, incarnation: Incarnation([9; 16]) };
+        let index = self.next.entry(log).or_default();
+        let id = EntryId { log, index: *index };
+        *index += 1;
+        let fact = Fact {
+            id,
+            leaf_hash: [0; 32],
+            at: now,
+            logged: now,
+            origin,
+            audience: self.audience,
+            precedence,
+            charter_edition: 1,
+            kind: Kind::from_static(kind),
+            edition,
+            content,
+        };
+        self.view.insert(&Arc::new(fact), now);
+    }
+
+    /// Every node appends what it wishes, and the owner's officer lets out what was read.
+    fn turn(&mut self, now: Timestamp) {
+        let live = self.view.live(now);
+        for me in NODES.map(node) {
+            for wish in live.desires(me, &self.audience, now) {
+                self.drafted += u32::from(wish.kind == DRAFT_KIND);
+                self.append(me, (wish.kind, wish.edition), wish.precedence, wish.content, now);
+            }
+        }
+        let state = live.warning.state().unwrap();
+        let mut acts = Vec::new();
+        for warning in state.warnings() {
+            let Some(draft) = warning.pending() else { continue };
+            if now - *self.seen.entry(draft.entry).or_insert(now) < OFFICER_LOOKS {
+                continue;
+            }
+            let what = match draft.action {
+                Action::Alert => Act::Release(Some(draft.entry)),
+                Action::Update => Act::Update(Some(draft.entry)),
+                Action::Cancel => Act::Cancel(None),
+            };
+            let signer: Signer<'_> = &|_| "signed".to_owned();
+            let who = ("Duty officer", "key", signer);
+            let realm: Realm = "exercise/play".parse().unwrap();
+            let wish = act(state, warning.id(), what, None, who, &realm).unwrap();
+            acts.push((NodeId::new(warning.id().owner(), 1).unwrap(), wish));
+        }
+        for (origin, wish) in acts {
+            self.append(origin, (wish.kind, wish.edition), wish.precedence, wish.content, now);
+        }
+    }
+
+    /// Every warning with what was said: `OWNER area: action reason CODE…; …`.
+    fn said(&mut self, now: Timestamp) -> Vec<String> {
+        let live = self.view.live(now);
+        let state = live.warning.state().unwrap();
+        state
+            .warnings()
+            .map(|warning| {
+                let said = warning.messages().iter().map(|message| {
+                    let shares = &message.subject.districts;
+                    let codes: Vec<&str> = shares.iter().map(|share| share.code.as_str()).collect();
+                    let (action, reason) = (message.action, message.reason);
+                    let area = message.subject.area;
+                    format!("{action:?} {reason:?} {area:?} {}", codes.join(" "))
+                });
+                let said: Vec<String> = said.collect();
+                format!("{}: {}", warning.id().owner(), said.join("; "))
+            })
+            .collect()
+    }
+}
+
+fn check(name: &str, expect: &[&str]) {
+    let mut play = Play::of(name);
+    let last = play.seen.values().max().copied().unwrap_or_default();
+    let said = play.said(last + TimeDelta::from_seconds(120));
+    println!("{name}: {} drafts; {said:#?}", play.drafted);
+    assert_eq!(said, expect);
+}
+
+#[test]
+fn the_flight_of_2017_07_28_warns_ships_and_aircraft_off_hokkaido() {
+    check("hwasong14-2017-07-28", &[""]);
+}
+
+#[test]
+fn the_exercise_over_akita_calls_people_to_shelter() {
+    check("exercise-akita", &[""]);
+}
+
+#[test]
+fn the_overflight_of_2017_09_15_is_played() {
+    check("overflight-2017-09-15", &[""]);
+}
+
+#[test]
+fn the_short_flight_of_2022_10_05_is_played() {
+    check("short-range-2022-10-05", &[""]);
+}
+
+#[test]
+fn aircraft_warn_nobody() {
+    check("mixed-traffic", &[""]);
+}
