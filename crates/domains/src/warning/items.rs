@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::assessment::{cap_words_of, priority};
 use super::cap::{CapStatus, cap_identifier};
 use super::districts::districts;
-use super::events::{Action, DistrictShare, Reason, Subject};
+use super::events::{Action, Area, DistrictShare, Reason, Subject};
 use super::language::{Language, Text};
 use super::state::{Stage, State, Warning};
 use super::texts::{Topic, mark_exercise, words};
@@ -41,7 +41,9 @@ pub struct WarningItem {
     pub realm_status: Option<&'static str>,
     /// Who may read it, such as `JPN+KOR+USA`.
     pub audience: String,
-    /// The districts, in code order.
+    /// Whether people on land or ships and aircraft are warned.
+    pub area: Area,
+    /// The districts, in code order; at sea the nearest ones, `nearby_only` with probability 0.
     pub districts: Vec<DistrictItem>,
     /// Expected time of impact.
     pub impact_time: Timestamp,
@@ -153,6 +155,7 @@ fn item(state: &State, warning: &Warning, now: Timestamp) -> WarningItem {
         priority: priority(subject, stands, now),
         realm_status: None,
         audience: warning.audience().to_string(),
+        area: subject.area,
         districts: subject.districts.iter().filter_map(district).collect(),
         impact_time: subject.forecast.impact,
         impact_time_sigma_s: subject.forecast.impact_sigma_s,
@@ -195,12 +198,13 @@ fn district(share: &DistrictShare) -> Option<DistrictItem> {
 /// The headline of the pending draft, else of the newest message.
 fn headline(warning: &Warning) -> BTreeMap<Language, String> {
     let (subject, action, reason, _) = warning.latest();
+    let said = warning.messages();
+    let before = if warning.pending().is_some() { said.last() } else { said.iter().rev().nth(1) };
     let topic = Topic {
         action,
         reason,
-        districts: &subject.districts,
-        dropped: &[],
-        impact: subject.forecast.impact,
+        subject,
+        before: before.map(|message| &message.subject),
         utc_offset_minutes: 0,
         is_exercise: false,
     };
