@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::Timestamp;
 use domains::warning::{
-    self, Action, CapArea, CapContent, CapInfo, CapResponse, CapStatus, Warning,
+    self, Action, CapArea, CapCategory, CapContent, CapInfo, CapResponse, CapStatus, Warning,
 };
 use formats::cap::{
     Alert, Area, CODE_IPAWS, Category, Certainty, EVENT_CODE_SAME, Info, Language, Message,
@@ -101,8 +101,10 @@ fn info(content: &CapContent, texts: &CapInfo) -> Result<Info, formats::Error> {
         word(Severity::ALL, Severity::as_str, content.severity.as_str()),
         word(Certainty::ALL, Certainty::as_str, content.certainty.as_str()),
     );
+    info.categories = content.categories.iter().copied().map(category).collect();
     info.responses = vec![match content.response {
         CapResponse::Shelter => ResponseType::Shelter,
+        CapResponse::Avoid => ResponseType::Avoid,
         CapResponse::Monitor => ResponseType::Monitor,
         CapResponse::AllClear => ResponseType::AllClear,
     }];
@@ -123,9 +125,21 @@ fn info(content: &CapContent, texts: &CapInfo) -> Result<Info, formats::Error> {
     Ok(info)
 }
 
-/// A district by its code; outlines only where receivers can be expected to draw them.
+const fn category(category: CapCategory) -> Category {
+    match category {
+        CapCategory::Safety => Category::Safety,
+        CapCategory::Transport => Category::Transport,
+    }
+}
+
+/// A district by its code, a sea area by its outline alone; outlines only where receivers can be
+/// expected to draw them.
 fn shape(area: &CapArea, language: warning::Language) -> Result<Area, formats::Error> {
-    let mut shape = Area::district(area.description.in_language(language), &area.code);
+    let description = area.description.get(&language).cloned().unwrap_or_default();
+    let mut shape = match &area.code {
+        Some(code) => Area::district(description, code),
+        None => Area { description, ..Area::default() },
+    };
     for ring in area.polygons.iter().filter(|ring| ring.len() <= POLYGON_POINTS_MAX) {
         let points: Vec<(f64, f64)> = ring.iter().map(|[lat, lon]| (*lat, *lon)).collect();
         shape.polygons.push(Polygon::new(&points)?);

@@ -193,8 +193,8 @@ fn a_fall_at_sea_is_warned_of_by_the_partner_nearest() {
     check(43.1, 138.0, &["KOR-7.JPN.1 Alert Threat JP-01"]);
     check(36.5, 131.5, &["KOR-7.KOR.1 Alert Threat KR-47"]);
     check(38.6, 130.1, &["KOR-7.KOR.1 Alert Threat KR-42 KR-47"]);
-    check(12.0, 146.0, &["KOR-7.USA.1 Alert Threat US-GU US-MP"]);
-    // South of Guam: 363 km off, then 380.
+    check(12.0, 146.0, &["KOR-7.USA.1 Alert Threat US-GU"]);
+    // South of Guam: 364 km off, then 380.
     check(9.95, 144.7, &["KOR-7.USA.1 Alert Threat US-GU"]);
     check(9.80, 144.7, &[]);
     check(30.0, 150.0, &[]);

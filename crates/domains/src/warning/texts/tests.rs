@@ -101,7 +101,7 @@ fn every_message_is_complete_in_every_language_and_names_its_own_places_only() {
                     assert!(!text.is_empty() && !text.contains(['{', '}']), "{kind:?}: {text}");
                 }
                 for text in [&headline, &description] {
-                    for district in super::districts().iter() {
+                    for district in districts().iter() {
                         let named = text.contains(district.name.in_language(language));
                         let meant = ["US-GU", "US-MP"].contains(&district.code);
                         assert_eq!(named, meant, "{kind:?} {}: {text}", district.code);
@@ -140,7 +140,7 @@ fn an_update_says_which_districts_it_no_longer_names() {
 fn times_are_those_of_the_district() {
     let check = |code: &str, expect: &str| {
         let subject = land(&[share(code, 0.4, false)]);
-        let district = super::districts().get(code).unwrap();
+        let district = districts().get(code).unwrap();
         let topic = Topic {
             utc_offset_minutes: utc_offset_minutes(district),
             ..topic(REASONS[0], &subject, false)
