@@ -64,6 +64,7 @@ async function release({ page, url, fixture }) {
   await page.goto(url);
   await page.click('[data-warning="KOR-7.JPN.1"] [data-act=release]');
   const dialog = page.locator('dialog[open]');
+  await dialog.locator('.kind').waitFor();
   const text = await dialog.innerText();
   for (const part of ['Japan (JPN)', 'Korea (KOR)', 'United States (USA)', 'JPN+KOR+USA', 'Hokkaido (JP-01)', 'Aomori (JP-02)', 'EXERCISE', 'Take shelter', 'ミサイル', '미사일']) {
     assert.ok(text.includes(part), `the dialog does not name ${part}`);
@@ -105,6 +106,7 @@ async function refusal({ page, url }) {
 async function changedWhileReading({ page, url, fixture }) {
   await page.goto(url);
   await page.click('[data-warning="KOR-7.JPN.1"] [data-act=release]');
+  await page.waitForSelector('dialog .kind');
   fixture.wish.revision += 1;
   await page.waitForSelector('dialog .changed');
   assert.ok(await page.isDisabled('dialog [data-confirm]'));

@@ -91,7 +91,7 @@ async function fits(page, where) {
     for (const scroll of document.querySelectorAll('.scroll')) {
       if (scroll.scrollWidth > scroll.clientWidth + 1) found.push(`${scroll.getAttribute('aria-label') ?? scroll.className} scrolls sideways by ${scroll.scrollWidth - scroll.clientWidth} px`);
     }
-    for (const button of document.querySelectorAll('button, .watch h2')) {
+    for (const button of document.querySelectorAll('button, .watch h2, .watch td, .watch th')) {
       if (button.scrollWidth > button.clientWidth + 1 && button.clientWidth > 0) found.push(`cut: ${button.textContent}`);
     }
     return found;

@@ -97,6 +97,8 @@ export const en = {
   'act.cancel': 'Cancel warning',
   'act.back': 'Go back',
   'act.close': 'Close',
+  'act.waiting': 'Fetching the warning as view {view} has it …',
+  'act.absent': 'View {view} does not have this warning.',
   'act.note': 'Note (kept with the entry)',
   'act.title_release': 'Release this warning?',
   'act.title_update': 'Send an update of this warning?',

@@ -99,6 +99,8 @@ export const ja: Dictionary = {
   'act.cancel': '警報を取消',
   'act.back': '戻る',
   'act.close': '閉じる',
+  'act.waiting': 'ビュー {view} での警報を取得中 …',
+  'act.absent': 'ビュー {view} にこの警報はありません。',
   'act.note': '注記(エントリと共に保存)',
   'act.title_release': 'この警報を発出しますか。',
   'act.title_update': 'この警報の更新を送りますか。',

@@ -99,6 +99,8 @@ export const ko: Dictionary = {
   'act.cancel': '경보 취소',
   'act.back': '돌아가기',
   'act.close': '닫기',
+  'act.waiting': '보기 {view}의 경보를 가져오는 중 …',
+  'act.absent': '보기 {view}에 이 경보가 없습니다.',
   'act.note': '비고 (엔트리와 함께 보관)',
   'act.title_release': '이 경보를 발령하시겠습니까?',
   'act.title_update': '이 경보의 갱신을 보내시겠습니까?',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Warning } from '../../app/model';
-import { actsOf, calls, compareWarnings, differsFrom, partnersOf, reasonOf } from './order';
+import { actingView, actsOf, calls, compareWarnings, differsFrom, partnersOf, reasonOf } from './order';
 
 function warning(id: string, changes: Partial<Warning> = {}): Warning {
   return {
@@ -52,6 +52,13 @@ it.each<['release' | 'update' | 'cancel', Partial<Warning>, string]>([
 it.each([['JPN+KOR+USA', ['JPN', 'KOR', 'USA']], ['KOR', ['KOR']], ['', []]])('audience %s', (audience, partners) => {
   expect(partnersOf(audience)).toEqual(partners);
 });
+
+it.each([
+  [['own', 'JPN', 'JPN+KOR+USA', 'JPN+USA'], 'JPN+KOR+USA'],
+  [['own', 'JPN+USA', 'JPN+KOR'], 'JPN+KOR'],
+  [['own'], 'own'],
+  [[], 'own'],
+])('of views %j acts are made in %s', (views, view) => expect(actingView(views)).toBe(view));
 
 describe('what an officer read', () => {
   const shown = warning('w');

@@ -48,6 +48,13 @@ export function partnersOf(audience: string): string[] {
   return audience.split('+').filter((partner) => partner !== '');
 }
 
+/** The view acts are made in: that of the widest audience, so that everybody who gets it can check it. */
+export function actingView(views: readonly string[]): string {
+  const audiences = views.filter((view) => view !== 'own');
+  const [widest] = audiences.sort((a, b) => partnersOf(b).length - partnersOf(a).length || compareText(a, b));
+  return widest ?? 'own';
+}
+
 /** True where what an officer read in `shown` is no longer what would go out. */
 export function differsFrom(shown: Warning, current: Warning | undefined): boolean {
   return current === undefined || essence(shown) !== essence(current);
