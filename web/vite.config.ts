@@ -57,6 +57,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1500,
+    license: { fileName: 'licences.md' },
   },
   worker: { format: 'es' },
   server: { proxy: { '/api': 'http://127.0.0.1:8440', '/openapi.json': 'http://127.0.0.1:8440' } },
