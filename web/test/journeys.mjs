@@ -1,5 +1,6 @@
-// `npm run journeys [words]`: the console in a real browser, against the node at WATCHFIRE_URL
-// (its address, or its one-time link), or against the stand-in node where that is not set.
+// `npm run journeys [words]`: the console in a real browser. Against the stand-in node; or, with the
+// program at WATCHFIRE_PROGRAM, against three real nodes (WATCHFIRE_SCENARIO is played to them at
+// WATCHFIRE_RATE); or against the node at WATCHFIRE_URL (its address, or its one-time link).
 // Screenshots go to WATCHFIRE_ARTEFACTS, else to `artefacts` beside `web`.
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,38 +8,51 @@ import { startFixture } from './fixture/server.mjs';
 import { launch, openPage } from './journeys/browser.mjs';
 import { JOURNEYS } from './journeys/list.mjs';
 import { AXE, LANGUAGES, THEMES, look } from './journeys/looks.mjs';
+import { LIVE, LOSSES, PANEL } from './journeys/nodes.mjs';
 import { startProxy } from './journeys/proxy.mjs';
+import { startNodes } from './nodes.mjs';
 
-const folder = process.env.WATCHFIRE_ARTEFACTS ?? fileURLToPath(new URL('../../artefacts', import.meta.url));
+const { WATCHFIRE_ARTEFACTS, WATCHFIRE_PROGRAM, WATCHFIRE_RATE, WATCHFIRE_SCENARIO, WATCHFIRE_STATEMENT, WATCHFIRE_URL } = process.env;
+const folder = WATCHFIRE_ARTEFACTS ?? fileURLToPath(new URL('../../artefacts', import.meta.url));
 const wanted = process.argv.slice(2).join(' ');
-const node = process.env.WATCHFIRE_URL;
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const browsers = new Map();
 
 mkdirSync(folder, { recursive: true });
+const nodes = WATCHFIRE_PROGRAM === undefined
+  ? null
+  : await startNodes({ program: WATCHFIRE_PROGRAM, scenario: WATCHFIRE_SCENARIO, rate: Number(WATCHFIRE_RATE ?? 1) });
+const node = nodes?.JPN.link ?? WATCHFIRE_URL;
 const stand = node === undefined ? await startFixture() : null;
 const proxy = await startProxy(node ?? stand.url);
-const browsers = new Map();
-const storageState = await signedIn(new URL(node ?? stand.login));
-const counts = { passed: 0, failed: 0, skipped: 0 };
-
-for (const journey of JOURNEYS) await take(journey.name, journey, (given) => journey.run(given));
-for (const language of LANGUAGES) {
-  for (const theme of THEMES) {
-    const name = `axe and layout, ${language}, ${theme}`;
-    await take(name, { init: AXE }, async (given) => `${await look(given, language, theme)} axe checks passed`);
-  }
+try {
+  const storageState = await signedIn(new URL(node ?? stand.login));
+  if (WATCHFIRE_SCENARIO !== undefined) nodes?.play();
+  for (const journey of chosen()) await take(journey, storageState);
+} finally {
+  for (const browser of browsers.values()) await browser.close();
+  proxy.close();
+  stand?.close();
+  await nodes?.close();
 }
-
-for (const browser of browsers.values()) await browser.close();
-proxy.close();
-stand?.close();
 console.log(`journeys: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped; screenshots in ${folder}`);
 process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 
+/** The journeys this kind of node can show, in an order in which none spoils another. */
+function chosen() {
+  const looks = LANGUAGES.flatMap((language) =>
+    THEMES.map((theme) => ({ name: `axe and layout, ${language}, ${theme}`, init: AXE, run: async (given) => `${await look(given, language, theme)} axe checks passed` })),
+  );
+  const general = JOURNEYS.filter((journey) => stand !== null || !journey.fixture);
+  const real = nodes !== null && WATCHFIRE_SCENARIO !== undefined;
+  const panel = nodes !== null && WATCHFIRE_STATEMENT !== undefined ? [PANEL] : [];
+  return [...panel, ...(real ? LIVE : []), ...general, ...looks, ...(real ? LOSSES : [])]
+    .filter(({ name }) => name.includes(wanted));
+}
+
 /** Runs one journey on a page of its own and says how it went. */
-async function take(name, journey, run) {
-  if (!name.includes(wanted)) return;
-  if (journey.fixture && stand === null) return skipped(name, 'needs the stand-in node (WATCHFIRE_URL is set)');
-  if (journey.real && stand !== null) return skipped(name, 'needs a node at WATCHFIRE_URL');
+async function take(journey, storageState) {
+  const { name } = journey;
   stand?.fixture.reset();
   proxy.stalled = false;
   const started = Date.now();
@@ -48,11 +62,8 @@ async function take(name, journey, run) {
     storageState: journey.signedOut ? undefined : storageState,
   });
   try {
-    let reason = null;
-    const skip = (why) => void (reason = why);
-    const note = await run({ page, url: proxy.url, proxy, folder, fixture: stand?.fixture, skip });
+    const note = await journey.run({ page, url: proxy.url, proxy, folder, nodes, fixture: stand?.fixture });
     if (faults.length > 0) throw new Error(faults.join('\n'));
-    if (reason !== null) return skipped(name, reason);
     counts.passed += 1;
     console.log(`ok      ${name} (${Date.now() - started} ms${note === undefined ? '' : `; ${note}`})`);
   } catch (error) {
@@ -62,11 +73,6 @@ async function take(name, journey, run) {
   } finally {
     await context.close();
   }
-}
-
-function skipped(name, why) {
-  counts.skipped += 1;
-  console.log(`SKIPPED: ${name}: ${why}`);
 }
 
 async function browserFor(webgl) {

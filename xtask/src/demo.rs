@@ -48,15 +48,21 @@ pub(crate) fn build_program(
     eprintln!("$ {}", process::shown(&cargo));
     cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let messages = process::run_for_stdout(cargo)?;
-    executable_in(&messages, program).ok_or_else(|| Error::Shape {
+    executable_in(&messages, program).ok_or_else(|| no_executable(program))
+}
+
+/// Cargo built something else.
+pub(crate) fn no_executable(program: &str) -> Error {
+    Error::Shape {
         at: format!("cargo build --bin {program}"),
         expected: "a message that names the built program".to_owned(),
         got: "none".to_owned(),
         hint: "run it by hand to see what it prints".to_owned(),
-    })
+    }
 }
 
-fn executable_in(messages: &str, program: &str) -> Option<PathBuf> {
+/// The path of a program in cargo's build messages.
+pub(crate) fn executable_in(messages: &str, program: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<BuildMessage>(line).ok())

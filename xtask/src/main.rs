@@ -14,6 +14,7 @@ mod command;
 mod console;
 mod demo;
 mod error;
+mod format;
 mod generated;
 mod licences;
 mod process;
@@ -21,6 +22,7 @@ mod rust_source;
 mod spdx;
 mod test;
 mod tidy;
+mod toy;
 mod tree;
 
 use std::process::ExitCode;
@@ -47,6 +49,14 @@ const COMMANDS: &[Command] = &[
         run: test::run,
     },
     Command {
+        name: "fmt",
+        summary: "format every Rust file",
+        positional: None,
+        flags: &[Flag::switch("--check", "change nothing; fail where a file is not formatted")],
+        passes_on: None,
+        run: format::run,
+    },
+    Command {
         name: "tidy",
         summary: "the rules of the tree: edges, lengths, words, dead files, licences",
         positional: None,
@@ -64,6 +74,14 @@ const COMMANDS: &[Command] = &[
         ],
         passes_on: None,
         run: generated::run,
+    },
+    Command {
+        name: "toy",
+        summary: "add a toy domain to a copy of the workspace and look for it everywhere",
+        positional: None,
+        flags: &[],
+        passes_on: None,
+        run: toy::run,
     },
     Command {
         name: "bench",

@@ -63,6 +63,11 @@ impl Tree {
         self.files.get(path).map_or(0, Vec::len)
     }
 
+    /// The bytes of a file, if there is such a file.
+    pub(crate) fn bytes(&self, path: &str) -> Option<&[u8]> {
+        self.files.get(path).map(Vec::as_slice)
+    }
+
     /// The text of a file, or nothing when it is absent or not UTF-8.
     pub(crate) fn text(&self, path: &str) -> Option<&str> {
         std::str::from_utf8(self.files.get(path)?).ok()

@@ -1,12 +1,11 @@
 // The journeys: what an officer does and must see. Each gets a fresh page.
-// `fixture: true` needs the stand-in node, because it asks the world for something; `real: true` needs a node.
+// `fixture: true` needs the stand-in node, because it asks the world for something.
 import assert from 'node:assert/strict';
 
 export const JOURNEYS = [
   { name: 'the alarm list paints before the map loads', run: alarmsBeforeMap },
   { name: 'three languages, each with its own lang, kept over a reload', run: languages },
   { name: 'a draft is released after a confirmation that names what goes to whom', fixture: true, run: release },
-  { name: 'a draft of a real node is released', real: true, run: releaseReal },
   { name: 'a refusal by the node is shown with its mend', fixture: true, run: refusal },
   { name: 'a warning that changes under the officer asks to be read again', fixture: true, run: changedWhileReading },
   { name: 'the display says frozen when the stream stops, and resumes by id', run: frozen },
@@ -76,21 +75,6 @@ async function release({ page, url, fixture }) {
   assert.deepEqual(fixture.posted, [['/api/v1/warnings/KOR-7.JPN.1/release', { note: 'seen by two radars' }]]);
   await page.keyboard.press('Escape');
   await page.waitForSelector('[data-warning="KOR-7.JPN.1"][data-state=released]');
-}
-
-/** Whatever draft the node has; without one there is nothing to try. */
-async function releaseReal({ page, url, skip }) {
-  await page.goto(url);
-  const act = page.locator('[data-act=release]').first();
-  const came = await act.waitFor({ timeout: 20_000 }).then(() => true, () => false);
-  if (!came) return skip('no draft came in 20 s');
-  const id = await act.evaluate((button) => button.closest('tr').dataset.warning);
-  await act.click();
-  await page.click('dialog [data-confirm]');
-  await page.waitForSelector('dialog .done, dialog .problem');
-  assert.equal(await page.locator('dialog .problem').count(), 0, await page.innerText('dialog'));
-  await page.keyboard.press('Escape');
-  await page.waitForSelector(`[data-warning="${id}"]:not([data-state=draft])`);
 }
 
 async function refusal({ page, url }) {

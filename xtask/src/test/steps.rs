@@ -5,21 +5,25 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::tools::{self, Tool};
+use super::tools;
 use super::{Context, Counts, Ended, Step};
 use crate::console;
+use crate::demo;
 use crate::error::Error;
+use crate::format;
 use crate::generated;
 use crate::licences;
 use crate::process;
+use crate::toy;
+
+/// What the nodes play while the browser looks: a warning has to be released in it.
+const EXERCISE: &str = "scenarios/exercise-akita.jsonl";
+/// Its twenty minutes pass in this many times less.
+const EXERCISE_RATE: &str = "8";
 
 /// Every step.
 pub(super) const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        what: "the Rust is formatted",
-        run: |context| call(cargo(context, &["fmt", "--all", "--check"])),
-    },
+    Step { name: "fmt", what: "the Rust is formatted", run: format_check },
     Step { name: "licences", what: "every package's licence and source", run: licences },
     Step { name: "deny", what: "cargo-deny, where it is installed", run: deny },
     Step {
@@ -57,7 +61,13 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "docs", what: "the documentation builds without a warning", run: docs },
     Step { name: "generated", what: "generated files are fresh", run: generated },
     Step { name: "simulator", what: "seeded clusters with faults", run: simulator },
-    Step { name: "journeys", what: "the console in a browser", run: journeys },
+    Step { name: "journeys", what: "the console in a browser, against a stand-in", run: journeys },
+    Step {
+        name: "nodes",
+        what: "the console in a browser, against real nodes",
+        run: node_journeys,
+    },
+    Step { name: "toy-domain", what: "a domain is one folder and one word", run: toy_domain },
 ];
 
 fn cargo(context: &Context, words: &[&str]) -> Command {
@@ -82,10 +92,19 @@ fn call(command: Command) -> Result<Ended, Error> {
 
 fn npm(context: &Context, words: &[&str]) -> Result<Ended, Error> {
     if !console::node_is_usable(&context.root) {
-        println!("SKIPPED: {}", console::NODE_ABSENT);
-        return Ok(Ended::Skipped(console::NODE_ABSENT.to_owned()));
+        return Ok(skip(console::NODE_ABSENT.to_owned()));
     }
     call(console::npm(&context.root, words))
+}
+
+fn format_check(context: &Context) -> Result<Ended, Error> {
+    println!("$ cargo xtask fmt --check");
+    let mut rustfmt = format::command(&context.root)?;
+    rustfmt.arg("--check");
+    if process::run_kept(rustfmt)?.status.success() {
+        return Ok(Ended::Passed(Counts::ONE_PASSED));
+    }
+    Ok(Ended::Failed(Counts::ONE_FAILED, "unformatted files; run `cargo xtask fmt`".to_owned()))
 }
 
 fn licences(context: &Context) -> Result<Ended, Error> {
@@ -107,8 +126,7 @@ fn deny(context: &Context) -> Result<Ended, Error> {
     }
     let reason = "cargo-deny is not installed (the step `licences` checks the same lists); \
                   install it with `cargo install --locked cargo-deny`";
-    println!("SKIPPED: {reason}");
-    Ok(Ended::Skipped(reason.to_owned()))
+    Ok(skip(reason.to_owned()))
 }
 
 fn clippy(context: &Context) -> Result<Ended, Error> {
@@ -205,12 +223,52 @@ fn simulator(context: &Context) -> Result<Ended, Error> {
 }
 
 fn journeys(context: &Context) -> Result<Ended, Error> {
-    let needed: &[&Tool] = &[&tools::CHROMIUM];
-    if let Some(tool) = needed.iter().find(|tool| !tool.is_installed()) {
-        println!("SKIPPED: {}", tool.missing());
-        return Ok(Ended::Skipped(tool.missing()));
+    browse(context, console::npm(&context.root, &["run", "journeys"]))
+}
+
+/// Three nodes play an exercise while the browser looks at one of them.
+fn node_journeys(context: &Context) -> Result<Ended, Error> {
+    let program = demo::build_program(&context.root, "watchfire", "watchfire", &[])?;
+    let mut journeys = console::npm(&context.root, &["run", "journeys"]);
+    journeys
+        .env("WATCHFIRE_PROGRAM", program)
+        .env("WATCHFIRE_SCENARIO", context.root.join(EXERCISE))
+        .env("WATCHFIRE_RATE", EXERCISE_RATE)
+        .env("WATCHFIRE_ARTEFACTS", context.root.join("artefacts/nodes"));
+    browse(context, journeys)
+}
+
+/// Runs journeys where Node and a browser are there.
+fn browse(context: &Context, journeys: Command) -> Result<Ended, Error> {
+    if !console::node_is_usable(&context.root) {
+        return Ok(skip(console::NODE_ABSENT.to_owned()));
     }
-    npm(context, &["run", "journeys"])
+    if !tools::CHROMIUM.is_installed() {
+        return Ok(skip(tools::CHROMIUM.missing()));
+    }
+    call(journeys)
+}
+
+fn toy_domain(context: &Context) -> Result<Ended, Error> {
+    let found = toy::check(&context.root)?;
+    for fault in &found.faults {
+        println!("{fault}");
+    }
+    let skipped = found.console_skipped.map(|reason| println!("SKIPPED: its panel: {reason}"));
+    let counts = Counts {
+        passed: found.right,
+        failed: found.faults.len(),
+        skipped: usize::from(skipped.is_some()),
+    };
+    if counts.failed == 0 {
+        return Ok(Ended::Passed(counts));
+    }
+    Ok(Ended::Failed(counts, "places that do not follow the registry".to_owned()))
+}
+
+fn skip(reason: String) -> Ended {
+    println!("SKIPPED: {reason}");
+    Ended::Skipped(reason)
 }
 
 #[cfg(test)]
