@@ -35,14 +35,11 @@ impl Copy {
         let copy = Self { root: programs.join("workspace"), build, programs };
         let tree = Tree::open(workspace)?;
         for path in tree.paths() {
-            let bytes = tree.bytes(path).expect("a path of the tree");
+            let text = || tree.text(path).unwrap_or_default();
             match path {
-                "Cargo.toml" => {
-                    copy.write(path, &other_version(tree.text(path).unwrap_or_default()))?
-                }
-                // Cargo writes the copy's own versions into it.
-                "Cargo.lock" if copy.root.join(path).is_file() => {}
-                _ => copy.write_bytes(path, bytes)?,
+                "Cargo.toml" => copy.write(path, &other_version(text()))?,
+                "Cargo.lock" => copy.write(path, &other_versions(text()))?,
+                _ => copy.write_bytes(path, tree.bytes(path).expect("a path of the tree"))?,
             }
         }
         copy.remove_stale(&tree)?;
@@ -53,7 +50,15 @@ impl Copy {
     /// Builds its node and returns the program's path.
     pub(super) fn build(&self) -> Result<PathBuf, Error> {
         let mut cargo = process::program(&self.root, "cargo");
-        cargo.args(["build", "--offline", "--package", "watchfire", "--bin", "watchfire"]);
+        cargo.args([
+            "build",
+            "--locked",
+            "--offline",
+            "--package",
+            "watchfire",
+            "--bin",
+            "watchfire",
+        ]);
         cargo.env("CARGO_BUILD_BUILD_DIR", &self.build).env("CARGO_TARGET_DIR", &self.programs);
         eprintln!("$ {} (in {})", process::shown(&cargo), self.root.display());
         cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
@@ -110,10 +115,19 @@ impl Copy {
 /// The manifest with another version for every package of the workspace.
 fn other_version(manifest: &str) -> String {
     const KEY: &str = "version = \"";
-    let is_version = |line: &&str| line.starts_with(KEY);
-    let Some(line) = manifest.lines().find(is_version) else { return manifest.to_owned() };
-    let version = line[KEY.len()..].trim_end_matches('"');
-    manifest.replacen(line, &format!("{KEY}{version}{VERSION_SUFFIX}\""), 1)
+    let Some(line) = manifest.lines().find(|line| line.starts_with(KEY)) else {
+        return manifest.to_owned();
+    };
+    manifest.replacen(line, &format!("{}{VERSION_SUFFIX}\"", line.trim_end_matches('"')), 1)
+}
+
+/// The lockfile with those versions: packages of the workspace are the ones without a source.
+fn other_versions(lockfile: &str) -> String {
+    let of = |block: &str| {
+        let is_own = block.contains("[[package]]") && !block.contains("\nsource = ");
+        if is_own { other_version(block) } else { block.to_owned() }
+    };
+    lockfile.split("\n\n").map(of).collect::<Vec<_>>().join("\n\n")
 }
 
 /// Where cargo builds the workspace to.
@@ -139,5 +153,8 @@ mod tests {
     fn only_the_packages_own_version_changes() {
         let manifest = "[workspace.package]\nversion = \"0.1.0\"\n[workspace.dependencies]\nlibm = { version = \"0.2\" }\n";
         assert_eq!(other_version(manifest), manifest.replace("0.1.0", "0.1.0-copy"));
+        let lockfile = "version = 4\n\n[[package]]\nname = \"libm\"\nversion = \"0.2.1\"\nsource = \"registry\"\n\n\
+                        [[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\n";
+        assert_eq!(other_versions(lockfile), lockfile.replace("0.1.0", "0.1.0-copy"));
     }
 }
