@@ -154,3 +154,127 @@ fn word<T: Copy>(all: &[T], as_str: fn(T) -> &'static str, wanted: &str) -> T {
         .find(|candidate| as_str(*candidate) == wanted)
         .expect("both crates use the words of CAP 1.2")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base::{Degrees, Metres, TimeDelta};
+    use domains::warning::{
+        self as warning, DRAFT_KIND, DistrictShare, DraftReport, Forecast, Officer, RELEASE_KIND,
+        Reason, ReleaseReport, Subject, UPDATE_KIND,
+    };
+    use domains::{Region, View, ViewName, encode_content};
+    use formats::cap::Message;
+    use log::{Audience, EntryId, Fact, Incarnation, Kind, LogId, Precedence};
+
+    use super::*;
+
+    /// What a drafted message says: what it does and why, where, and about which district.
+    type Said = (Action, Reason, warning::Area, (f64, f64), &'static str);
+
+    const SEA: Said = (Action::Alert, Reason::Threat, warning::Area::Sea, (43.1, 138.0), "JP-01");
+
+    fn subject((_, _, area, (lat, lon), code): Said, impact: Timestamp) -> Subject {
+        let region = Region {
+            lat: Degrees(lat),
+            lon: Degrees(lon),
+            semi_major: Metres(2_000.0),
+            semi_minor: Metres(1_000.0),
+            orientation: Degrees(20.0),
+        };
+        let (probability, nearby_only) =
+            if area == warning::Area::Sea { (0.0, true) } else { (1.0, false) };
+        let code = code.to_owned();
+        Subject {
+            forecast: Forecast { region, impact, impact_sigma_s: 20.0 },
+            area,
+            districts: vec![DistrictShare { code, probability, nearby_only }],
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The newest message after each of `said` was drafted and let out, as written and read back.
+    fn published(owner: &str, said: &[Said]) -> Message {
+        let node = format!("{owner}-1").parse().expect("a node");
+        let audience: Audience = "JPN+KOR+USA".parse().expect("an audience");
+        let log = LogId { node, lane: Precedence::Flash, incarnation: Incarnation([7; 16]) };
+        let start = Timestamp::from_seconds(1_501_255_000);
+        let id: warning::WarningId = format!("KOR-7.{owner}.1").parse().expect("a name");
+        let mut view = View::new(ViewName::Audience(audience));
+        let mut index = 0;
+        let mut append = |kind: &'static str, content: Vec<u8>| {
+            let at = start + TimeDelta::from_seconds(60 * index);
+            let entry = EntryId { log, index: index.cast_unsigned() };
+            index += 1;
+            let fact = Fact {
+                id: entry,
+                leaf_hash: [0; 32],
+                at,
+                logged: at,
+                origin: node,
+                audience,
+                precedence: Precedence::Flash,
+                charter_edition: 1,
+                kind: Kind::from_static(kind),
+                edition: 1,
+                content,
+            };
+            view.insert(&Arc::new(fact), at);
+            entry
+        };
+        for said in said {
+            let subject = subject(*said, start + TimeDelta::from_seconds(1_200));
+            let (action, reason) = (said.0, said.1);
+            let report = DraftReport { warning: id.clone(), action, reason, subject };
+            let draft = append(DRAFT_KIND, encode_content(&report));
+            let kind = if action == Action::Alert { RELEASE_KIND } else { UPDATE_KIND };
+            let officer = Officer {
+                name: "Duty officer".to_owned(),
+                key_id: String::new(),
+                signature: String::new(),
+            };
+            let release = ReleaseReport { warning: id.clone(), draft, note: None, officer };
+            append(kind, encode_content(&release));
+        }
+        let pictures = view.live(start + TimeDelta::from_seconds(600));
+        let warning = pictures.warning.state().and_then(|state| state.get(&id)).expect("drafted");
+        let realm: Realm = "exercise/cap".parse().expect("a realm");
+        let document = document(warning, &realm).expect("released").expect("by the rules");
+        formats::cap::read(document.as_bytes()).expect("it can be read back").1
+    }
+
+    #[test]
+    fn a_sea_area_is_published_as_an_outline_to_avoid() {
+        let message = published("JPN", &[SEA]);
+        assert_eq!(message.infos.len(), 3);
+        for info in &message.infos {
+            assert_eq!(info.categories, [Category::Safety, Category::Transport]);
+            assert_eq!(info.responses, [ResponseType::Avoid]);
+            assert_eq!((info.severity, info.certainty), (Severity::Moderate, Certainty::Likely));
+            let [area] = &info.areas[..] else { panic!("one area") };
+            assert_eq!((area.geocodes.len(), area.polygons.len()), (0, 1));
+            assert_eq!(area.polygons[0].points().len(), 73);
+        }
+    }
+
+    #[test]
+    fn outlines_on_either_side_of_the_180th_meridian_are_published() {
+        let sea = (Action::Alert, Reason::Threat, warning::Area::Sea, (50.0, 179.99), "US-AK");
+        let message = published("USA", &[sea]);
+        assert_eq!(message.infos[0].areas[0].polygons.len(), 2);
+    }
+
+    #[test]
+    fn an_escalation_is_published_as_an_update_that_cites_the_alert() {
+        let land = (Action::Update, Reason::Changed, warning::Area::Land, (43.2, 140.7), "JP-01");
+        let message = published("JPN", &[SEA, land]);
+        assert_eq!((message.kind, message.references.len()), (MessageType::Update, 1));
+        let info = &message.infos[0];
+        assert_eq!(info.categories, [Category::Safety]);
+        assert_eq!(info.responses, [ResponseType::Shelter]);
+        assert_eq!(info.areas[0].geocodes.len(), 1);
+        let headline = info.headline.as_deref().expect("a headline");
+        assert!(headline.ends_with("Take shelter now."), "{headline}");
+    }
+}

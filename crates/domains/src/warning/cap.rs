@@ -9,7 +9,7 @@
 //! - The event code is `CDW`, *civil danger warning* (47 CFR 11.31(e), value name `SAME`): the code for
 //!   an event that endangers a community at once; there is none for missiles alone. Of a sea area it
 //!   is `LAE`, *local area emergency*: no threat to the public as it stands, but it could become one.
-//! - A sea area is its 90 % ellipse, without a district's code: no district is inside it.
+//! - A sea area is the forecast's 90 % ellipse, nowhere narrower than 5 nautical miles, without a district's code: no district is inside it.
 //! - The status is `Exercise` in an exercise realm, `Actual` in the operational one, `Draft` in a
 //!   preview; a note names the exercise, and the texts say it again in every language.
 
@@ -23,6 +23,7 @@ use super::assessment::{Certainty, Severity, Urgency, cap_words_of};
 use super::districts::districts;
 use super::events::{Action, Area, DistrictShare, Reason, Subject};
 use super::language::Language;
+use super::offing;
 use super::state::{Message, Warning};
 use super::texts::sea::{Place, nearest};
 use super::texts::{Topic, Words, utc_offset_minutes, words};
@@ -153,7 +154,7 @@ pub struct CapArea {
     pub code: Option<String>,
     /// What people call it, by language.
     pub description: BTreeMap<Language, String>,
-    /// Of a sea area the outline of its 90 % ellipse, in two where it crosses the 180th meridian. Closed outlines of the largest parts near the impact region, latitude then longitude in
+    /// Of a sea area its outline, in two where it crosses the 180th meridian. Closed outlines of the largest parts near the impact region, latitude then longitude in
     /// degrees: at most 10 of at most 100 points; the code, if there is one, says which district.
     pub polygons: Vec<Vec<[f64; 2]>>,
 }
@@ -300,7 +301,7 @@ fn sea_area(subject: &Subject) -> CapArea {
     CapArea {
         code: None,
         description: by_language(|l| Place::of(subject, l).description(l)),
-        polygons: sea_rings(&subject.forecast.region, SEA_OUTLINE_VERTICES),
+        polygons: sea_rings(&offing::sea_area(&subject.forecast.region), SEA_OUTLINE_VERTICES),
     }
 }
 

@@ -53,7 +53,9 @@ pub use events::{
 };
 pub use items::{DistrictItem, PendingItem, WARNINGS_COLLECTION, WarningItem, mark_realm};
 pub use language::{Language, Text};
-pub use offing::{Offing, Offshore, SEA_DISTRICTS_MAX, SEA_REACH_M, SEA_SLACK_M, Side};
+pub use offing::{
+    Offing, Offshore, SEA_AREA_M_MIN, SEA_DISTRICTS_MAX, SEA_REACH_M, SEA_SLACK_M, Side,
+};
 pub use state::{IMPACT_SIGNAL, Message, Proposal, Stage, State, Warning};
 pub use touch::{MARGIN_M, RADIUS_90, RADIUS_99, Reach, SAMPLES, SIGMA_M_MAX, Touch, ellipse_ring};
 

@@ -10,7 +10,7 @@ use base::{Geodetic, LocalFrame, Metres, math};
 
 use super::districts::{District, Districts, Ring, UNITS_PER_DEGREE};
 use super::language::Text;
-use super::touch::{Window, distance_squared};
+use super::touch::{RADIUS_90, Window, distance_squared};
 use crate::Region;
 
 /// A fall at sea within this distance of a district concerns its partner: 200 nautical miles, the
@@ -22,6 +22,9 @@ pub const SEA_DISTRICTS_MAX: usize = 3;
 /// Districts are named beside the nearest one, and partners heard beside its partner, if they are at
 /// most this much farther.
 pub const SEA_SLACK_M: f64 = 20_000.0;
+/// A sea area reaches at least this far from its centre: 5 nautical miles. However well the point is
+/// known, what falls may break up and drift, and ships do not steer by less.
+pub const SEA_AREA_M_MIN: f64 = 9_260.0;
 /// Mean radius of the Earth (IUGG), metres.
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
@@ -118,6 +121,17 @@ impl District {
     /// Where the centre of `region` lies as seen from here; `None` beyond [`SEA_REACH_M`].
     pub fn offing(&self, region: &Region) -> Option<Offing> {
         Place::of(region)?.offing(self)
+    }
+}
+
+/// The region whose 90 % ellipse is the sea area: `region`, widened where it is narrower than
+/// [`SEA_AREA_M_MIN`].
+pub(super) fn sea_area(region: &Region) -> Region {
+    let widened = |sigma: Metres| Metres(sigma.0.max(SEA_AREA_M_MIN / RADIUS_90));
+    Region {
+        semi_major: widened(region.semi_major),
+        semi_minor: widened(region.semi_minor),
+        ..*region
     }
 }
 

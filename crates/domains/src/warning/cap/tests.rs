@@ -137,17 +137,24 @@ fn a_sea_area_is_an_outline_for_ships_and_aircraft_and_no_district() {
     assert_eq!(
         description,
         [
-            "Sea within about 5 km of 43°06'N 138°00'E, about 150 km west of Hokkaido",
-            "北海道の西約150kmの海上、北緯43度06分、東経138度00分から約5km以内",
-            "홋카이도 서쪽 약 150km 해상, 북위 43도 06분, 동경 138도 00분에서 약 5km 이내",
+            "Sea within about 10 km of 43°06'N 138°00'E, about 150 km west of Hokkaido",
+            "北海道の西約150kmの海上（北緯43度06分、東経138度00分から約10km以内）",
+            "홋카이도 서쪽 약 150km 해상(북위 43도 06분, 동경 138도 00분에서 약 10km 이내)",
         ]
     );
     let [ring] = &area.polygons[..] else { panic!("one outline") };
     assert_eq!((ring.len(), ring.first()), (73, ring.last()));
-    // 2 km (1 sigma) north to south: 90 % are within 4.3 km or 0.0386 degrees of latitude.
-    let lats = ring.iter().map(|[lat, _]| *lat);
-    let (south, north) = lats.fold((90.0_f64, -90.0_f64), |(s, n), lat| (s.min(lat), n.max(lat)));
-    assert!((north - 43.1 - 0.0386).abs() < 2e-4 && (43.1 - south - 0.0386).abs() < 2e-4);
+    let north_to_south = |ring: &[[f64; 2]]| {
+        let lats = ring.iter().map(|[lat, _]| *lat);
+        lats.fold((90.0_f64, -90.0_f64), |(south, north), lat| (south.min(lat), north.max(lat)))
+    };
+    // 5 nautical miles are 5 minutes of latitude, within 0.1 %.
+    let (south, north) = north_to_south(ring);
+    assert!((north - 43.1 - 0.0834).abs() < 2e-4 && (43.1 - south - 0.0834).abs() < 2e-4);
+    // 90 % of an impact known to 10 km (1 sigma) lie within 21.5 km or 0.193 degrees.
+    let (south, north) =
+        north_to_south(&at_sea("JPN", region(43.1, 138.0, 10.0, 1.0)).areas[0].polygons[0]);
+    assert!((north - 43.1 - 0.193).abs() < 5e-4 && (43.1 - south - 0.193).abs() < 5e-4);
 }
 
 #[test]

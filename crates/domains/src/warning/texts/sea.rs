@@ -7,7 +7,7 @@ use super::Template;
 use crate::warning::districts::districts;
 use crate::warning::events::{Action, Forecast, Reason, Subject};
 use crate::warning::language::{Language, Text};
-use crate::warning::offing::Offing;
+use crate::warning::offing::{Offing, sea_area};
 use crate::warning::touch::RADIUS_90;
 
 pub(super) const fn template(action: Action, reason: Reason) -> &'static Template {
@@ -22,9 +22,9 @@ pub(super) const fn template(action: Action, reason: Reason) -> &'static Templat
 }
 
 const EVENT: Text = Text {
-    en: "Missile: expected fall at sea",
-    ja: "ミサイル：海上への落下予測",
-    ko: "미사일: 해상 낙하 예상",
+    en: "Missile expected to fall at sea",
+    ja: "ミサイルの海上落下予測",
+    ko: "미사일 해상 낙하 예상",
 };
 
 /// Follows a description when the message before called people on land to shelter.
@@ -174,8 +174,8 @@ impl Place {
     pub(in crate::warning) fn description(&self, language: Language) -> String {
         const SEA_AREA: Text = Text {
             en: "Sea within about {radius} km of {position}, {offing}",
-            ja: "{offing}の海上、{position}から約{radius}km以内",
-            ko: "{offing} 해상, {position}에서 약 {radius}km 이내",
+            ja: "{offing}の海上（{position}から約{radius}km以内）",
+            ko: "{offing} 해상({position}에서 약 {radius}km 이내)",
         };
         self.fill(SEA_AREA.in_language(language))
     }
@@ -207,10 +207,11 @@ fn offing(code: &str, Offing { distance, side }: Offing, language: Language) -> 
         .replace("{district}", district)
 }
 
-/// The radius that holds the 90 % ellipse, in whole kilometres, rounded up.
+/// The radius that holds the sea area, in whole kilometres, rounded up.
 fn radius_km(forecast: &Forecast) -> String {
-    let sigma_m = forecast.region.semi_major.0.max(forecast.region.semi_minor.0);
-    format!("{:.0}", (RADIUS_90 * sigma_m / 1_000.0).ceil().max(1.0))
+    let area = sea_area(&forecast.region);
+    let sigma_m = area.semi_major.0.max(area.semi_minor.0);
+    format!("{:.0}", (RADIUS_90 * sigma_m / 1_000.0).ceil())
 }
 
 /// The place in degrees and whole minutes, as charts have it.

@@ -193,10 +193,10 @@ fn a_fall_at_sea_reads_well_in_three_languages() {
     check(
         Language::En,
         [
-            "Missile: expected fall at sea",
+            "Missile expected to fall at sea",
             "Missile may fall at sea about 150 km west of Hokkaido. Ships and aircraft: keep clear.",
             "A ballistic missile has been launched. It is expected to fall at sea about 150 km west of \
-             Hokkaido, within about 5 km of 43°06'N 138°00'E, at about 00:28 (UTC+9). It is not \
+             Hokkaido, within about 10 km of 43°06'N 138°00'E, at about 00:28 (UTC+9). It is not \
              expected to reach land.",
             "Ships and aircraft: keep clear of the area around 43°06'N 138°00'E until the missile has \
              fallen. Do not approach or touch anything that falls; report it to the coast guard or to \
@@ -206,18 +206,18 @@ fn a_fall_at_sea_reads_well_in_three_languages() {
     check(
         Language::Ja,
         [
-            "ミサイル：海上への落下予測",
+            "ミサイルの海上落下予測",
             "北海道の西約150kmの海上にミサイル落下のおそれ。船舶と航空機は近づかないでください。",
-            "弾道ミサイルが発射されました。0時28分(UTC+9)頃、北海道の西約150kmの海上（北緯43度06分、東経138度00分から約5km以内）に落下するおそれがあります。陸地への落下は予想されていません。",
+            "弾道ミサイルが発射されました。0時28分(UTC+9)頃、北海道の西約150kmの海上（北緯43度06分、東経138度00分から約10km以内）に落下するおそれがあります。陸地への落下は予想されていません。",
             "船舶と航空機は、ミサイルが落下するまで北緯43度06分、東経138度00分付近の区域に近づかないでください。落下物には近づかず、触れず、海上保安機関または航空管制機関に知らせてください。",
         ],
     );
     check(
         Language::Ko,
         [
-            "미사일: 해상 낙하 예상",
+            "미사일 해상 낙하 예상",
             "홋카이도 서쪽 약 150km 해상에 미사일 낙하 우려. 선박과 항공기는 접근하지 마십시오.",
-            "탄도미사일이 발사되었습니다. 0시 28분(UTC+9)경 홋카이도 서쪽 약 150km 해상(북위 43도 06분, 동경 138도 00분에서 약 5km 이내)에 떨어질 것으로 예상됩니다. 육지에는 떨어지지 않을 것으로 예상됩니다.",
+            "탄도미사일이 발사되었습니다. 0시 28분(UTC+9)경 홋카이도 서쪽 약 150km 해상(북위 43도 06분, 동경 138도 00분에서 약 10km 이내)에 떨어질 것으로 예상됩니다. 육지에는 떨어지지 않을 것으로 예상됩니다.",
             "선박과 항공기는 미사일이 떨어질 때까지 북위 43도 06분, 동경 138도 00분 부근 구역에 접근하지 마십시오. 낙하물에는 가까이 가거나 손대지 말고 해양경찰 또는 항공교통관제기관에 알리십시오.",
         ],
     );
