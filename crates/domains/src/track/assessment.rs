@@ -1,7 +1,6 @@
 //! Launch, apogee and impact of a falling object.
 //!
-//! Impact: the estimate and its cubature points (Arasaratnam, Haykin, IEEE TAC 54 (2009) 1254) are
-//! flown to the ellipsoid through gravity and drag; the spread of their places and times about the
+//! Impact: the estimate and its sigma points (Julier, Uhlmann, Proc. IEEE 92 (2004) 401) are flown to the ellipsoid through gravity and drag; the spread of their places and times about the
 //! estimate's, plus what the model does not know, gives the region. Launch: the earliest good boost estimate is
 //! traced back as an accelerated climb from rest.
 
@@ -22,7 +21,7 @@ const FLIGHT_S_MAX: f64 = 7_200.0;
 /// Steps of one flight.
 const FLIGHT_STEPS_MAX: u32 = 20_000;
 /// Winds, lift and the real air on the last 30 km, one sigma, metres and seconds.
-const AIR_SIGMA_M: f64 = 250.0;
+const AIR_SIGMA_M: f64 = 400.0;
 const AIR_SIGMA_S: f64 = 0.4;
 /// How much the drag coefficient may yet change with the Mach number: added spread of ln β.
 const DRAG_SIGMA: f64 = 0.25;
@@ -80,15 +79,25 @@ impl Forecast {
 fn climbed(fall: &Fall, at: Timestamp) -> Option<(f64, Timestamp)> {
     let mut state = fall.moving();
     let mut before_s = 0.0;
-    for _ in 0..FLIGHT_STEPS_MAX {
-        if state.radial_speed_mps() >= 0.0 || before_s > FLIGHT_S_MAX {
-            break;
-        }
-        let step_s = state.step_s();
-        state = state.rk4(-step_s, Force::None);
-        before_s += step_s;
+    if state.radial_speed_mps() >= 0.0 {
+        return None;
     }
-    (before_s > 0.0 && before_s <= FLIGHT_S_MAX).then(|| (state.height_m(), later(at, -before_s)))
+    for _ in 0..FLIGHT_STEPS_MAX {
+        let step_s = state.step_s();
+        let earlier = state.rk4(-step_s, Force::None);
+        let (falling, rising) = (state.radial_speed_mps(), earlier.radial_speed_mps());
+        if rising >= 0.0 {
+            let part_s = step_s * falling / (falling - rising);
+            let top = state.rk4(-part_s, Force::None);
+            return Some((top.height_m(), later(at, -before_s - part_s)));
+        }
+        state = earlier;
+        before_s += step_s;
+        if before_s > FLIGHT_S_MAX {
+            return None;
+        }
+    }
+    None
 }
 
 /// Flies to the ellipsoid.
@@ -131,37 +140,35 @@ fn touch_down(state: &Moving, force: Force, step_s: f64) -> (f64, Vector3) {
     (high_s, state.rk4(high_s, force).position)
 }
 
-/// The landing of the estimate and the spread of its cubature points about it.
+/// The landing of the estimate and the spread of its sigma points about it.
 fn impact(fall: &Fall, at: Timestamp, nominal: (f64, Vector3)) -> Option<Impact> {
-    const COUNT: f64 = 14.0;
     let place = Position::new(nominal.1).to_geodetic();
     let frame = LocalFrame::at(&place);
     let mut covariance = fall.covariance;
     covariance.0[Fall::LN_BALLISTIC][Fall::LN_BALLISTIC] += DRAG_SIGMA * DRAG_SIGMA;
     let lower = covariance.cholesky()?;
-    let mut landings = [[0.0; 3]; 14];
-    for axis in 0..7 {
-        for (side, sign) in [(0, 1.0), (1, -1.0)] {
-            let mut point = *fall;
-            for i in 0..7 {
-                point.mean[i] += sign * math::sqrt(7.0) * lower.0[i][axis];
-            }
-            let (time_s, landing) = fly(point.moving(), point.force()).landing?;
-            let [east, north, _] = frame.to_enu(&Position::new(landing)).xyz;
-            landings[2 * axis + side] = [east, north, time_s];
-        }
-    }
-    // Spread about the landing of the estimate itself: drag skews the times, and the mean of the
-    // points would lie later than the likeliest one.
-    let middle = [0.0, 0.0, nominal.0];
     let mut covariance = Matrix::<3, 3>::diagonal(&[
         AIR_SIGMA_M * AIR_SIGMA_M,
         AIR_SIGMA_M * AIR_SIGMA_M,
         AIR_SIGMA_S * AIR_SIGMA_S,
     ]);
-    for landing in &landings {
-        let off: Vector3 = std::array::from_fn(|i| landing[i] - middle[i]);
-        covariance.add_block(0, 0, &super::matrix::outer(&off, &off), 1.0 / COUNT);
+    for axis in 0..7 {
+        // The landing is nearly linear in place and speed, not at all in ln β: there a wide pair of
+        // points would overstate the spread of the times.
+        let spread = if axis == Fall::LN_BALLISTIC { 1.0 } else { math::sqrt(3.0) };
+        for sign in [1.0, -1.0] {
+            let mut point = *fall;
+            for i in 0..7 {
+                point.mean[i] += sign * spread * lower.0[i][axis];
+            }
+            let (time_s, landing) = fly(point.moving(), point.force()).landing?;
+            let [east, north, _] = frame.to_enu(&Position::new(landing)).xyz;
+            // Spread about the landing of the estimate itself: drag skews the times, and the mean of
+            // the points would lie later than the likeliest one.
+            let off = [east, north, time_s - nominal.0];
+            let weight = 0.5 / (spread * spread);
+            covariance.add_block(0, 0, &super::matrix::outer(&off, &off), weight);
+        }
     }
     let (major_sigma_m, minor_sigma_m, orientation_deg) = ellipse(&covariance);
     Some(Impact {

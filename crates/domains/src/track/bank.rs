@@ -31,6 +31,11 @@ const FALL_AGE_S_SETTLED: f64 = 90.0;
 const LEAN_FADE: f64 = 0.93;
 const MISFIT_FADE: f64 = 0.75;
 const LEAN_MAX: f64 = 60.0;
+/// Below this lean boost opens no gate: an aircraft that is missed must not reach for false plots.
+const LEAN_BOOST_GATE: f64 = -6.0;
+/// Plots in a row, lean beyond [`LEAN_CLASS`], with a fitting model, that make something ballistic.
+const BALLISTIC_UPDATES_MIN: u32 = 5;
+const LEAN_CLASS: f64 = 3.0;
 /// Plots after which a model that lost is ended.
 const SETTLED_PLOTS: u32 = 8;
 const LEAN_SETTLED: f64 = 15.0;
@@ -43,7 +48,10 @@ pub(super) struct Bank {
     fall: Option<Falling>,
     lean: f64,
     cruise_misfit: f64,
+    boost_misfit: f64,
     updates: u32,
+    /// Updates in a row that leant to ballistic flight and fitted it.
+    ballistic_updates: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,7 +75,9 @@ impl Bank {
             fall: None,
             lean: if cooperative { -LEAN_MAX } else { 0.0 },
             cruise_misfit: 1.0,
+            boost_misfit: 1.0,
             updates: 1,
+            ballistic_updates: 0,
         }
     }
 
@@ -118,9 +128,14 @@ impl Bank {
         self.boost.as_ref()
     }
 
-    /// ln of the likelihood ratio of ballistic over cruising flight; ±60 when decided.
-    pub(super) const fn lean(&self) -> f64 {
-        self.lean
+    /// Whether several plots in a row fitted ballistic flight, and better than cruise.
+    pub(super) const fn is_ballistic(&self) -> bool {
+        self.ballistic_updates >= BALLISTIC_UPDATES_MIN
+    }
+
+    /// Whether the plots fit cruise better than ballistic flight.
+    pub(super) fn is_cruising(&self) -> bool {
+        self.lean < -LEAN_CLASS
     }
 
     /// The association cost of `observation` with these models, predicted to its time over
@@ -140,10 +155,10 @@ impl Bank {
             .cruise
             .as_ref()
             .and_then(|model| gated(model.fit(&observation.linear(&model.position()), room(12.0))));
-        let boost = self
-            .boost
-            .as_ref()
-            .and_then(|model| gated(model.fit(&observation.linear(&model.position()), room(60.0))));
+        let boost =
+            self.boost.as_ref().filter(|_| self.lean > LEAN_BOOST_GATE).and_then(|model| {
+                gated(model.fit(&observation.linear(&model.position()), room(60.0)))
+            });
         let fall = self.fall.as_ref().filter(|falling| falling.accepted).and_then(|falling| {
             let model = &falling.estimate;
             gated(model.fit(&observation.linear(&model.position()), room(1.0)))
@@ -159,6 +174,7 @@ impl Bank {
         let boost = self.boost.as_mut().and_then(|m| correct(m, observation, duration_s, 40.0));
         let fall = self.fall.as_mut().and_then(|falling| {
             let fit = correct(&mut falling.estimate, observation, duration_s, 0.0)?;
+            falling.estimate.bound_drag();
             falling.updates = falling.updates.saturating_add(1);
             falling.age_s += duration_s.max(0.0);
             falling.misfit = faded(falling.misfit, &fit);
@@ -167,11 +183,24 @@ impl Bank {
         if let Some(fit) = &cruise {
             self.cruise_misfit = faded(self.cruise_misfit, fit);
         }
+        if let Some(fit) = &boost {
+            self.boost_misfit = faded(self.boost_misfit, fit);
+        }
         self.cruise = self.cruise.take().filter(Gaussian::is_sound);
         self.boost = self.boost.take().filter(Gaussian::is_sound);
         self.fall = self.fall.take().filter(|falling| falling.estimate.is_sound());
         self.weigh(cruise.as_ref(), boost.as_ref(), fall.as_ref());
         self.settle(observation.identity.is_cooperative());
+        let misfit = self
+            .fall
+            .as_ref()
+            .filter(|falling| falling.accepted)
+            .map_or(self.boost_misfit, |falling| falling.misfit);
+        if self.lean > LEAN_CLASS && misfit < MISFIT_MAX {
+            self.ballistic_updates = self.ballistic_updates.saturating_add(1);
+        } else {
+            self.ballistic_updates = 0;
+        }
         self.cruise.is_some() || self.boost.is_some() || self.fall.is_some()
     }
 
@@ -199,7 +228,7 @@ impl Bank {
         match (&self.cruise, &self.boost, &self.fall) {
             (Some(cruise), None, None) if self.cruise_misfit > MISFIT_MAX => {
                 self.boost = Some(filters::boost_from(cruise));
-                self.lean = -2.0;
+                (self.boost_misfit, self.lean) = (1.0, -2.0);
             }
             (Some(_), Some(_), _)
                 if self.updates >= SETTLED_PLOTS
@@ -230,6 +259,9 @@ impl Bank {
                         again
                     });
                     self.fall = Some(Falling::start(&again));
+                    if boost.is_none() {
+                        self.boost_misfit = 1.0;
+                    }
                     self.boost = Some(again);
                 } else if boost.is_some() && falling.age_s >= FALL_AGE_S_SETTLED {
                     self.boost = None;
@@ -242,6 +274,7 @@ impl Bank {
                     && falling.age_s >= FALL_AGE_S_MIN
                     && falling.evidence > FALL_EVIDENCE_MIN
                     && falling.misfit < FALL_MISFIT_MAX
+                    && filters::beyond_aircraft(&six(&falling.estimate))
                     && unthrust(boost)
                 {
                     falling.accepted = true;

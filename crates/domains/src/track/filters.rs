@@ -19,11 +19,16 @@ const CRUISE_NOISE_UP: f64 = 1.5;
 const BOOST_JERK_NOISE: f64 = 15.0;
 /// Acceleration noise of free fall, m²/s³: gravity beyond J2 over a whole flight.
 const FALL_NOISE: f64 = 2e-6;
-/// Relative error of the drag model, correlated over [`DRAG_ERROR_S`]: C_d changes with Mach number.
+/// Relative error of the drag model, correlated over [`DRAG_ERROR_S`]: it changes with Mach number.
 const DRAG_ERROR: f64 = 0.10;
 const DRAG_ERROR_S: f64 = 2.0;
 /// Drift of the logarithm of the ballistic coefficient, 1/s, where there is drag.
 const BALLISTIC_DRIFT: f64 = 2e-4;
+/// While a body climbs, and below this drag (m/s²), what was learnt of the ballistic coefficient is
+/// forgotten over [`BALLISTIC_MEMORY_S`]: a last breath of thrust looks like little drag, and warheads
+/// part from their rockets.
+const DRAG_SEEN_MPS2: f64 = 1e-3;
+const BALLISTIC_MEMORY_S: f64 = 5.0;
 /// Longest covariance step, seconds.
 const FALL_STEP_S_MAX: f64 = 6.0;
 
@@ -134,20 +139,20 @@ impl<const N: usize> Gaussian<N> {
         let innovation =
             gradient[0] * cross[0] + gradient[1] * cross[1] + gradient[2] * cross[2] + variance;
         let gain: [f64; N] = std::array::from_fn(|i| cross[i] / innovation);
-        for i in 0..N {
-            self.mean[i] += gain[i] * residual;
+        for (mean, gain) in self.mean.iter_mut().zip(&gain) {
+            *mean += gain * residual;
         }
         // Joseph: (I - K h) P (I - K h)ᵀ + K r Kᵀ, as two rank-one steps.
         let mut left = self.covariance;
-        for i in 0..N {
-            for j in 0..N {
-                left.0[i][j] -= gain[i] * cross[j];
+        for (row, gain) in left.0.iter_mut().zip(&gain) {
+            for (element, cross) in row.iter_mut().zip(&cross) {
+                *element -= gain * cross;
             }
         }
         let right = spread(&left);
-        for i in 0..N {
-            for j in 0..N {
-                left.0[i][j] += (variance * gain[i] - right[i]) * gain[j];
+        for ((row, own), right) in left.0.iter_mut().zip(&gain).zip(&right) {
+            for (element, gain) in row.iter_mut().zip(&gain) {
+                *element += (variance * own - right) * gain;
             }
         }
         self.covariance = left;
@@ -240,10 +245,10 @@ impl Boost {
 impl Fall {
     /// Where the estimate of ln(β / (kg/m²)) stands in the state.
     pub(super) const LN_BALLISTIC: usize = 6;
-    /// What is believed of ln β before any drag was seen: 5,000 kg/m², a factor of 2 either way
+    /// What is believed of ln β before any drag was seen: 5,000 kg/m², a factor of 2.2 either way
     /// (a spent stage is a tenth of that).
     pub(super) const LN_BALLISTIC_MEAN: f64 = 8.517_193_191_416_238;
-    pub(super) const LN_BALLISTIC_SIGMA: f64 = 0.7;
+    pub(super) const LN_BALLISTIC_SIGMA: f64 = 0.8;
 
     /// Starts from a position and velocity estimate.
     pub(super) fn from_moving<const N: usize>(estimate: &Gaussian<N>) -> Self {
@@ -259,6 +264,26 @@ impl Fall {
     pub(super) fn force(&self) -> Force {
         // Between a feather and a solid rod; a wild estimate must not blow up the integrator.
         Force::Drag(math::exp(-self.mean[Self::LN_BALLISTIC].clamp(4.0, 12.0)))
+    }
+
+    /// Lets ln β return to what is believed before any drag was seen (an Ornstein-Uhlenbeck process
+    /// whose long-term spread is the prior's).
+    fn forget_drag(&mut self, time_s: f64) {
+        let kept = math::exp(-time_s / BALLISTIC_MEMORY_S);
+        let last = Self::LN_BALLISTIC;
+        self.mean[last] =
+            Self::LN_BALLISTIC_MEAN + kept * (self.mean[last] - Self::LN_BALLISTIC_MEAN);
+        for i in 0..7 {
+            self.covariance.0[last][i] *= kept;
+            self.covariance.0[i][last] *= kept;
+        }
+        self.covariance.0[last][last] +=
+            (1.0 - kept * kept) * Self::LN_BALLISTIC_SIGMA * Self::LN_BALLISTIC_SIGMA;
+    }
+
+    /// Keeps ln β where bodies are: with hardly any drag a wild value would never come back.
+    pub(super) fn bound_drag(&mut self) {
+        self.mean[Self::LN_BALLISTIC] = self.mean[Self::LN_BALLISTIC].clamp(5.5, 10.3);
     }
 
     /// The estimate `duration_s` later.
@@ -299,6 +324,9 @@ impl Fall {
             noise.add_block(0, 0, &outer(&pull, &pull), side);
             noise.add_block(0, 0, &Matrix::<3, 3>::identity(), side * pull_mps2 * pull_mps2 / 9.0);
             next.covariance.0[6][6] += BALLISTIC_DRIFT * step_s.abs();
+        }
+        if pull_mps2 < DRAG_SEEN_MPS2 || moved.radial_speed_mps() > 0.0 {
+            next.forget_drag(step_s.abs());
         }
         add_acceleration_noise(&mut next.covariance, &noise, step_s.abs());
         next
@@ -387,8 +415,8 @@ impl Boost {
     fn set_thrust(&mut self, free: bool) {
         const SIGMA_MPS2: f64 = 20.0;
         let held = free_fall(&self.position(), &self.velocity());
-        for i in 0..3 {
-            self.mean[6 + i] = if free { 0.0 } else { -held[i] };
+        for (i, held) in held.iter().enumerate() {
+            self.mean[6 + i] = if free { 0.0 } else { -held };
             self.covariance.0[6 + i][6 + i] = SIGMA_MPS2 * SIGMA_MPS2;
         }
     }
@@ -406,4 +434,4 @@ fn seed<const N: usize>(position: &Vector3, covariance: &Matrix<3, 3>) -> Gaussi
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -22,8 +22,8 @@ const CONFIRM_PLOTS: u64 = 4;
 const CONFIRM_PLOTS_COOPERATIVE: u64 = 3;
 /// N: of the looks since the first plot at least this share must have hit.
 const CONFIRM_SHARE: f64 = 0.5;
-/// Lean that makes a class.
-const CLASS_LEAN: f64 = 3.0;
+/// What has stayed within an aircraft's limits for this long is one: no rocket does.
+const AIRCRAFT_AGE: TimeDelta = TimeDelta::from_seconds(90);
 /// Vertical speed that makes a climb or a descent, m/s.
 const CLIMB_MPS: f64 = 4.0;
 /// Where reentry begins, metres.
@@ -236,11 +236,13 @@ impl Track {
         if self.identity.is_cooperative() {
             self.class = Class::Aircraft;
             self.proven = false;
-        } else if confirmed && beyond_aircraft && self.bank.lean() > CLASS_LEAN {
+        } else if confirmed && beyond_aircraft && self.bank.is_ballistic() {
             self.class = Class::Ballistic;
             self.proven |= fallen;
         } else if self.class != Class::Ballistic {
-            let flies = confirmed && !beyond_aircraft && self.bank.lean() < -CLASS_LEAN;
+            let aged = self.updated.since(self.first_seen) > AIRCRAFT_AGE;
+            let flies = self.bank.is_cruising() || aged;
+            let flies = flies && confirmed && !beyond_aircraft;
             self.class = if flies { Class::Aircraft } else { Class::Unknown };
         }
         self.phase = match self.class {

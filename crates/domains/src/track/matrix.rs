@@ -162,10 +162,6 @@ pub(super) fn norm(a: &Vector3) -> f64 {
     math::sqrt(dot(a, a))
 }
 
-pub(super) fn plus(a: &Vector3, b: &Vector3) -> Vector3 {
-    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
-}
-
 pub(super) fn minus(a: &Vector3, b: &Vector3) -> Vector3 {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
@@ -210,6 +206,6 @@ mod tests {
         assert_eq!(a.times(&b), Matrix([[2.0, 1.0], [4.0, 3.0]]));
         assert_eq!(a.times_transposed(&a), Matrix([[5.0, 11.0], [11.0, 25.0]]));
         assert_eq!(a.congruence(&Matrix::identity()), Matrix([[5.0, 11.0], [11.0, 25.0]]));
-        assert_eq!(a.apply(&[1.0, 1.0]), [3.0, 7.0]);
+        assert_eq!(Matrix([a.apply(&[1.0, 1.0])]), Matrix([[3.0, 7.0]]));
     }
 }

@@ -1,7 +1,7 @@
 //! How a thing falls: gravity with J2, the turning Earth, drag; integrated in ECEF by RK4.
 //!
-//! r̈ = g(r) + ω²(x, y, 0) − 2 ω×v − ½ ρ |v| v s(M) / β, with β = m/(C_d A) the ballistic coefficient
-//! at hypersonic speed and s(M) how the drag coefficient grows towards the speed of sound (Zarchan, *Tactical and Strategic Missile Guidance*, chapter 17; Vallado, *Fundamentals of
+//! r̈ = g(r) + ω²(x, y, 0) − 2 ω×v − ½ ρ |v| v s(M) / β, with β the ballistic coefficient
+//! (mass over drag coefficient times area) at hypersonic speed and s(M) how the drag coefficient grows towards the speed of sound (Zarchan, *Tactical and Strategic Missile Guidance*, chapter 17; Vallado, *Fundamentals of
 //! Astrodynamics*, section 8.7 for J2). v is relative to the turning Earth, and so is the air.
 
 use base::{math, wgs84};
@@ -21,7 +21,7 @@ pub(super) struct Moving {
 pub(super) enum Force {
     /// Nothing: the vacuum arc.
     None,
-    /// Drag with this inverse ballistic coefficient C_d A/m, m²/kg.
+    /// Drag with this inverse ballistic coefficient, m²/kg.
     Drag(f64),
     /// This acceleration in ECEF, m/s², thrust and drag together.
     Thrust(Vector3),
@@ -44,20 +44,6 @@ impl Moving {
     /// Speed along the radius, m/s.
     pub(super) fn radial_speed_mps(&self) -> f64 {
         dot(&self.position, &self.velocity) / norm(&self.position)
-    }
-
-    /// The state `duration_s` later (or earlier if negative), in equal RK4 steps of at most
-    /// `step_s`.
-    pub(super) fn after(&self, duration_s: f64, force: Force, step_s: f64) -> Self {
-        let count = (duration_s.abs() / step_s).ceil().max(1.0);
-        let step_s = duration_s / count;
-        let mut state = *self;
-        let mut done = 0.0;
-        while done < count {
-            state = state.rk4(step_s, force);
-            done += 1.0;
-        }
-        state
     }
 
     /// A step length that suits the height and speed, seconds.
@@ -218,4 +204,4 @@ pub(super) fn gradients(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -151,11 +151,6 @@ impl Observation {
         }
     }
 
-    /// Whether the plot measures height.
-    pub(super) fn has_height(&self) -> bool {
-        !matches!(self.measurement, Measurement::Flat { height: None, .. })
-    }
-
     /// Covariance of [`Observation::position`], m².
     pub(super) fn covariance(&self) -> Matrix<3, 3> {
         let mut linear = self.linear(&self.position);
@@ -340,7 +335,6 @@ mod tests {
         let unknown = AsterixReport { flight_level_m: None, ..report };
         let observation = only(&scan(SensorKind::Asterix, PlotReport::Asterix(unknown)));
         assert_eq!(observation.linear(&observation.position).rows, 2);
-        assert!(!observation.has_height());
         let up = scaled(&observation.position, 1.0 / norm(&observation.position));
         let spread = super::super::matrix::dot(&up, &observation.covariance().apply(&up));
         assert!((4_500.0..5_100.0).contains(&math::sqrt(spread)), "{}", math::sqrt(spread));

@@ -2,7 +2,8 @@ use base::{Degrees, Geodetic, Metres, TimeDelta, Timestamp};
 
 use super::*;
 use crate::track::events::{Plot, PlotReport, Scan, ScanReport, SensorInfo, SensorKind};
-use crate::track::matrix::{minus, plus};
+use crate::track::matrix::minus;
+use crate::track::motion::tests::plus;
 use crate::track::observation::Observation;
 
 /// Uniform and normal draws for tests.

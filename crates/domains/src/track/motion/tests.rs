@@ -1,7 +1,25 @@
 use base::{Degrees, Geodetic, Metres, wgs84};
 
 use super::*;
-use crate::track::matrix::{minus, plus};
+use crate::track::matrix::minus;
+
+pub(in crate::track) fn plus(a: &Vector3, b: &Vector3) -> Vector3 {
+    along(a, 1.0, b)
+}
+
+impl Moving {
+    /// The state `duration_s` later, in equal RK4 steps of at most `step_s`.
+    pub(in crate::track) fn after(&self, duration_s: f64, force: Force, step_s: f64) -> Self {
+        let count = (duration_s.abs() / step_s).ceil().max(1.0);
+        let mut state = *self;
+        let mut done = 0.0;
+        while done < count {
+            state = state.rk4(duration_s / count, force);
+            done += 1.0;
+        }
+        state
+    }
+}
 
 fn ecef(lat: f64, lon: f64, height_m: f64) -> Vector3 {
     Geodetic::new(Degrees(lat), Degrees(lon), Metres(height_m)).unwrap().to_ecef().xyz
@@ -202,7 +220,7 @@ fn steps_converge_through_reentry() {
 #[test]
 fn drag_peaks_beyond_the_speed_of_sound() {
     let shape: Vec<f64> = [100.0, 372.0, 1_000.0, 2_000.0, 7_000.0].map(drag_shape).into();
-    assert_eq!((shape[0], shape[4]), (1.0, 1.0));
+    assert!((shape[0] - 1.0).abs() < 1e-12 && (shape[4] - 1.0).abs() < 1e-12);
     assert!(shape[1] > 1.63 && shape[1] > shape[2] && shape[2] > shape[3], "{shape:?}");
-    assert_eq!(drag_shape(-0.0), 1.0);
+    assert!((drag_shape(-0.0) - 1.0).abs() < 1e-12);
 }
