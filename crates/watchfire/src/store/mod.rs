@@ -11,6 +11,8 @@ mod high_water;
 
 pub(crate) mod seal;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

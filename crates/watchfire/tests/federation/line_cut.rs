@@ -1,8 +1,6 @@
 //! A node that is away for a while.
 
-use crate::support::{
-    EVERYONE, Federation, assert_same_digest, scan_proposal, settle, wait_for,
-};
+use crate::support::{EVERYONE, Federation, assert_same_digest, scan_proposal, settle, wait_for};
 
 #[test]
 fn a_node_that_was_away_catches_up() {

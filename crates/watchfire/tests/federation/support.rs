@@ -84,7 +84,8 @@ impl Ended {
 
 /// Runs a command of the binary to its end.
 pub(crate) fn run<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Ended {
-    let output = watchfire().args(arguments).stdin(Stdio::null()).output().expect("the binary runs");
+    let output =
+        watchfire().args(arguments).stdin(Stdio::null()).output().expect("the binary runs");
     Ended {
         success: output.status.success(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -100,8 +101,8 @@ pub(crate) struct Federation {
 impl Federation {
     /// One node for each of KOR, JPN and USA, with calm intervals.
     pub(crate) fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("{name}-{}", std::process::id()));
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::remove_dir_all(&folder).ok();
         let ended = run([
             "charter".as_ref(),
@@ -182,10 +183,7 @@ impl Federation {
         };
         let token = std::fs::read_to_string(self.data(node).join("control-token"))
             .expect("a started node has a control token");
-        Node {
-            api: Api::new(ready["console"].as_str().expect("a console"), &token),
-            child,
-        }
+        Node { api: Api::new(ready["console"].as_str().expect("a console"), &token), child }
     }
 
     /// Starts all three.
@@ -201,7 +199,8 @@ impl Federation {
     /// `watchfire fsck --json`.
     pub(crate) fn fsck(&self, node: &str) -> Value {
         let config = self.config(node);
-        let ended = run(["fsck".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_os_str()]);
+        let ended =
+            run(["fsck".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_os_str()]);
         assert!(ended.success, "{ended:#?}");
         ended.json()
     }
@@ -330,7 +329,12 @@ impl Api {
     }
 
     /// Posts bytes as they are.
-    pub(crate) fn try_post(&self, path: &str, media: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
+    pub(crate) fn try_post(
+        &self,
+        path: &str,
+        media: &str,
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
         self.agent
             .post(format!("{}{path}", self.url))
             .header("Authorization", self.bearer())
@@ -482,7 +486,10 @@ pub(crate) fn scan_proposal(partner: &str, sensor: &str, number: u64, audience: 
 
 /// Wall time, which is also the exercise's in these federations.
 pub(crate) fn now() -> base::Timestamp {
-    #[expect(clippy::disallowed_methods, reason = "tests stand outside the node, where the wall clock is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests stand outside the node, where the wall clock is"
+    )]
     let now = std::time::SystemTime::now();
     let since = now.duration_since(std::time::UNIX_EPOCH).expect("the clock is past 1970");
     base::Timestamp::from_nanos(i64::try_from(since.as_nanos()).expect("the clock is before 2262"))

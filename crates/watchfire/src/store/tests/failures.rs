@@ -1,0 +1,98 @@
+//! Commits that fail: the store port's promises for `Err`, with real SQLite.
+
+use log::Store as _;
+
+use super::disk::{Disk, Fault, after_power_cut};
+use super::{Seeded, found, open, writes};
+
+/// Commits before the one that fails.
+const BEFORE: u64 = 5;
+/// Writes or syncs of the commit that may fail; one commit of the run has fewer.
+const PLACES: u32 = 24;
+/// Power cuts tried after each failure.
+const CUTS: u64 = 12;
+
+/// What the store of a disk after a power cut has of each commit; panics on damage.
+fn after_cut(disk: &Disk, name: &str, seed: u64) -> Vec<(usize, usize)> {
+    let files = after_power_cut(&disk.record(), &mut Seeded(seed));
+    disk.with_files(files, || {
+        let store = open(name, "FULL").expect("the store opens after a power cut");
+        assert_eq!(store.integrity(), Vec::<String>::new());
+        (0..=BEFORE).map(|number| found(&store, number).expect("whole rows")).collect()
+    })
+}
+
+fn whole((there, all): (usize, usize)) -> bool {
+    there == all
+}
+
+/// Fails the last commit at every place; returns how often it was there after a power cut although
+/// the commit had failed, and how often not.
+fn fail_everywhere(name: &str, fault: Fault) -> (u64, u64) {
+    let disk = Disk::new(name);
+    let (mut persisted, mut absent, mut failures) = (0, 0, 0);
+    for place in 0..PLACES {
+        disk.replace(super::disk::Files::new());
+        let mut store = open(name, "FULL").expect("an empty disk takes a store");
+        for number in 0..BEFORE {
+            store.commit(&writes(number)).expect("a healthy disk takes commits");
+        }
+        disk.arm(fault, place);
+        let result = store.commit(&writes(BEFORE));
+        if !disk.disarm() {
+            result.expect("nothing failed");
+            break;
+        }
+        failures += 1;
+        result.expect_err("the disk failed");
+        let (there, all) = found(&store, BEFORE).expect("the store still reads");
+        assert!(
+            there == 0 || there == all,
+            "{fault:?} at {place}: part of a failed commit is read"
+        );
+        for cut in 0..CUTS {
+            let found = after_cut(&disk, name, u64::from(place) * 1_000 + cut);
+            assert!(
+                found[..5].iter().all(|commit| whole(*commit)),
+                "{fault:?} at {place}: {found:?}"
+            );
+            let (there, all) = found[5];
+            assert!(there == 0 || there == all, "{fault:?} at {place}: {there} of {all} rows");
+            *if there == 0 { &mut absent } else { &mut persisted } += 1;
+        }
+        store.commit(&writes(BEFORE)).expect("the same writes are taken again");
+        for cut in 0..CUTS {
+            let found = after_cut(&disk, name, u64::from(place) * 1_000 + 500 + cut);
+            assert!(found.iter().all(|commit| whole(*commit)), "{fault:?} at {place}: {found:?}");
+        }
+    }
+    assert!(failures > 0, "the fault never happened");
+    println!(
+        "{fault:?}: failed at {failures} places; after power cuts the failed commit was there {persisted} times, absent {absent} times; every retry held"
+    );
+    (persisted, absent)
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_there_and_takes_the_retry() {
+    let (persisted, absent) = fail_everywhere("no-space", Fault::NoSpace);
+    assert!(absent > 0 && persisted == 0, "{persisted} {absent}");
+}
+
+#[test]
+fn a_failed_write_keeps_what_was_there_and_takes_the_retry() {
+    let (persisted, absent) = fail_everywhere("write-fails", Fault::WriteFails);
+    assert!(absent > 0 && persisted == 0, "{persisted} {absent}");
+}
+
+#[test]
+fn failed_and_not_persisted() {
+    let (_, absent) = fail_everywhere("sync-loses", Fault::SyncLoses);
+    assert!(absent > 0);
+}
+
+#[test]
+fn failed_but_persisted() {
+    let (persisted, absent) = fail_everywhere("sync-lies", Fault::SyncLies);
+    assert!(persisted > 0 && absent == 0, "{persisted} {absent}");
+}
