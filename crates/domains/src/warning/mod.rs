@@ -27,8 +27,6 @@ mod texts;
 mod touch;
 
 #[cfg(test)]
-mod scenarios;
-#[cfg(test)]
 mod testkit;
 
 use base::{NodeId, Timestamp};

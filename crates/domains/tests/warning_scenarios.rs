@@ -1,5 +1,5 @@
-//! Built-in scenarios through the whole fold: scans in, declarations and drafts folded back, officers
-//! who read a draft for a minute before they let it out.
+//! Plays the built-in scenarios through the whole fold: scans in, declarations and drafts folded back,
+//! officers who read a draft for a minute before they let it out.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,12 +8,11 @@ use std::sync::Arc;
 use base::{Degrees, Geodetic, Metres, NodeId, TimeDelta, Timestamp};
 use log::{Audience, EntryId, Fact, Incarnation, Kind, LogId, Precedence, Realm};
 use serde_json::Value;
-
-use super::*;
-use crate::track::events::{
+use watchfire_domains::track::events::{
     EDITION as SCAN_EDITION, Plot, PlotReport, SCAN_KIND, ScanReport, SensorInfo, SensorKind,
 };
-use crate::{View, ViewName, encode_content};
+use watchfire_domains::warning::{Act, Action, Area, DRAFT_KIND, Message, Reason, Signer, act};
+use watchfire_domains::{View, ViewName, encode_content};
 
 const NODES: [&str; 3] = ["JPN-1", "KOR-1", "USA-1"];
 /// An officer looks at a draft this long.
