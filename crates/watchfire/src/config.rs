@@ -7,6 +7,7 @@ use base::{Geodetic, NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::feed::Feed;
 
 /// The node's TOML file. Relative paths are relative to the file's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub(crate) struct Config {
     /// Radar sites for recordings that do not carry them, by `SAC/SIC`.
     #[serde(default)]
     pub(crate) radars: Vec<RadarSite>,
+    /// Sensor feeds this node listens to.
+    #[serde(default)]
+    pub(crate) feeds: Vec<Feed>,
 }
 
 /// Where the console and API are served.

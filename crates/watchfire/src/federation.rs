@@ -193,6 +193,7 @@ fn write(
             lines: Lines { listen: made.lines },
             tuning: plan.tuning,
             radars: plan.radars.clone(),
+            feeds: Vec::new(),
         };
         let text = toml::to_string(&config).expect("a configuration is plain data");
         let path = home.join("node.toml");

@@ -122,8 +122,11 @@ struct Timed {
     report: AsterixReport,
 }
 
-/// What a recording says of a radar.
-#[derive(Default)]
+/// What service messages have said of radars so far.
+#[derive(Debug, Default)]
+pub(crate) struct Radars(BTreeMap<DataSource, Radar>);
+
+#[derive(Debug, Default)]
 struct Radar {
     site: Option<Geodetic>,
     period: Option<Seconds>,
@@ -141,7 +144,35 @@ pub(crate) fn from_asterix(
     sites: &[RadarSite],
 ) -> Feed {
     let mut feed = Feed::default();
-    let (reports, radars) = read_reports(bytes, now, &mut feed);
+    let mut radars = Radars::default();
+    let reports = read_reports(bytes, now, &mut radars, &mut feed);
+    scans_of(reports, now, partner, sites, &radars, feed)
+}
+
+/// The scans of datagrams that have just come; `radars` remembers what service messages say.
+pub(crate) fn from_datagrams(
+    datagrams: &[Vec<u8>],
+    now: Timestamp,
+    partner: PartnerId,
+    sites: &[RadarSite],
+    radars: &mut Radars,
+) -> Feed {
+    let mut feed = Feed::default();
+    let mut reports = Vec::new();
+    for datagram in datagrams {
+        reports.extend(read_blocks(datagram, 0, now, radars, &mut feed));
+    }
+    scans_of(reports, now, partner, sites, radars, feed)
+}
+
+fn scans_of(
+    reports: Vec<Timed>,
+    now: Timestamp,
+    partner: PartnerId,
+    sites: &[RadarSite],
+    radars: &Radars,
+    mut feed: Feed,
+) -> Feed {
     let newest = reports.iter().map(|timed| timed.at).max().unwrap_or(now);
     let apart = newest.since(now).as_nanos().unsigned_abs();
     let shift = if apart > LIVE_WITHIN.as_nanos().unsigned_abs() {
@@ -169,7 +200,7 @@ pub(crate) fn from_asterix(
     }
     scans.extend(sectors.into_iter().filter(|(_, sector)| !sector.is_empty()));
     for (number, (source, sector)) in scans.into_iter().enumerate() {
-        let radar = radars.get(&source);
+        let radar = radars.0.get(&source);
         let site = sites
             .iter()
             .find(|site| (site.sac, site.sic) == (source.sac, source.sic))
@@ -187,48 +218,59 @@ pub(crate) fn from_asterix(
     feed
 }
 
-fn read_reports(
-    bytes: &[u8],
-    now: Timestamp,
-    feed: &mut Feed,
-) -> (Vec<Timed>, BTreeMap<DataSource, Radar>) {
-    let mut reports = Vec::new();
-    let mut radars: BTreeMap<DataSource, Radar> = BTreeMap::new();
+fn read_reports(bytes: &[u8], now: Timestamp, radars: &mut Radars, feed: &mut Feed) -> Vec<Timed> {
     let recording = match asterix::open(bytes) {
         Ok(recording) => recording,
         Err(error) => {
             feed.skip(error.to_string());
-            return (reports, radars);
+            return Vec::new();
         }
     };
+    let mut reports = Vec::new();
     for datagram in recording {
-        let datagram = match datagram {
-            Ok(datagram) => datagram,
-            Err(error) => {
-                feed.skip(error.to_string());
-                continue;
+        match datagram {
+            Ok(datagram) => {
+                let reference = datagram.time.unwrap_or(now);
+                reports.extend(read_blocks(
+                    datagram.payload,
+                    datagram.offset,
+                    reference,
+                    radars,
+                    feed,
+                ));
             }
-        };
-        let reference = datagram.time.unwrap_or(now);
-        for block in asterix::blocks(datagram.payload, datagram.offset) {
-            match block.map(|block| (block.category, block.content)) {
-                Ok((_, Content::Cat048(records))) => {
-                    for record in &records {
-                        match timed(record, reference) {
-                            Ok(report) => reports.push(report),
-                            Err(reason) => feed.skip(reason),
-                        }
-                    }
-                }
-                Ok((_, Content::Cat034(records))) => note_radars(&records, &mut radars),
-                Ok((category, Content::Skipped)) => {
-                    feed.skip(format!("category {category:03} is not read"));
-                }
-                Err(error) => feed.skip(error.to_string()),
-            }
+            Err(error) => feed.skip(error.to_string()),
         }
     }
-    (reports, radars)
+    reports
+}
+
+fn read_blocks(
+    payload: &[u8],
+    offset: usize,
+    reference: Timestamp,
+    radars: &mut Radars,
+    feed: &mut Feed,
+) -> Vec<Timed> {
+    let mut reports = Vec::new();
+    for block in asterix::blocks(payload, offset) {
+        match block.map(|block| (block.category, block.content)) {
+            Ok((_, Content::Cat048(records))) => {
+                for record in &records {
+                    match timed(record, reference) {
+                        Ok(report) => reports.push(report),
+                        Err(reason) => feed.skip(reason),
+                    }
+                }
+            }
+            Ok((_, Content::Cat034(records))) => note_radars(&records, &mut radars.0),
+            Ok((category, Content::Skipped)) => {
+                feed.skip(format!("category {category:03} is not read"));
+            }
+            Err(error) => feed.skip(error.to_string()),
+        }
+    }
+    reports
 }
 
 fn note_radars(records: &[cat034::Record], radars: &mut BTreeMap<DataSource, Radar>) {

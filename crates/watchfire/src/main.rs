@@ -18,6 +18,7 @@ mod demo;
 mod entropy;
 mod error;
 mod federation;
+mod feed;
 mod http;
 mod ingest;
 mod line;

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::core::{Beginning, Core, Inbox, Probe, Question};
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
+use crate::feed;
 use crate::http::{self, App, Auth};
 use crate::line::{self, Directory, Identity, Lines};
 use crate::officer::Officer;
@@ -236,6 +237,14 @@ pub(crate) async fn run(
         radars: Arc::new(config.radars.clone()),
     };
     let asking = app.questions.clone();
+    for feed in &config.feeds {
+        let around = feed::Around {
+            partner: config.node.partner(),
+            sites: config.radars.clone(),
+            questions: asking.clone(),
+        };
+        feed::start(feed, around, stopping.clone()).await?;
+    }
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
     let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
 

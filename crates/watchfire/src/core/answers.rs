@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::{NodeId, PartnerId, Timestamp};
+use log::EntryId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -117,9 +118,15 @@ pub(crate) struct EntryAnswer {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WarningNote {
-    /// Free text, kept in the entry.
+    /// Free text for the other partners, kept in the entry.
     #[serde(default)]
     pub(crate) note: Option<String>,
+    /// The draft the officer saw: the act is refused if a newer one has come. The newest if absent.
+    #[serde(default)]
+    pub(crate) draft: Option<EntryId>,
+    /// Why a warning is cancelled; the pending draft's reason, else a mistake, if absent.
+    #[serde(default)]
+    pub(crate) reason: Option<domains::warning::Reason>,
 }
 
 /// What an officer's act led to.

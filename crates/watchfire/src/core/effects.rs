@@ -9,7 +9,7 @@ use log::{Audience, EntryId, Kind};
 use sync::{Append, Level, Refusal, Ticket};
 use tokio::sync::oneshot;
 
-use super::answers::{Acted, Appended};
+use super::answers::{Acted, Appended, WarningNote};
 use super::ask::Draft;
 use super::{Act, Core, Waiter};
 use crate::console::Collections;
@@ -115,7 +115,7 @@ impl Core {
         &mut self,
         name: &str,
         act: Act,
-        note: Option<String>,
+        note: WarningNote,
         reply: oneshot::Sender<Result<Acted, Problem>>,
     ) {
         match self.draft_act(name, act, note) {
@@ -128,7 +128,7 @@ impl Core {
         &mut self,
         name: &str,
         act: Act,
-        note: Option<String>,
+        note: WarningNote,
     ) -> Result<(Draft, &'static str), Problem> {
         let warning = self.warning(name)?;
         if warning.id().owner() != self.me.partner() {
@@ -144,9 +144,9 @@ impl Core {
                 .hint("name an officer's key file as `officer` in the node's configuration"));
         };
         let (act, state) = match act {
-            Act::Release => (warning::Act::Release(None), "released"),
-            Act::Update => (warning::Act::Update(None), "updated"),
-            Act::Cancel => (warning::Act::Cancel(None), "cancelled"),
+            Act::Release => (warning::Act::Release(note.draft), "released"),
+            Act::Update => (warning::Act::Update(note.draft), "updated"),
+            Act::Cancel => (warning::Act::Cancel(note.reason), "cancelled"),
         };
         let view = ViewName::Audience(self.charter.everyone());
         let pictures = self.views.view(&view)?.live(self.clock.now());
@@ -160,7 +160,7 @@ impl Core {
             known,
             warning.id(),
             act,
-            note,
+            note.note,
             (officer.name(), &key_id, &sign),
             self.charter.realm(),
         )

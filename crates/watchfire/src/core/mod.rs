@@ -102,7 +102,7 @@ pub(crate) enum Question {
     Act {
         warning: String,
         act: Act,
-        note: Option<String>,
+        note: answers::WarningNote,
         reply: oneshot::Sender<Result<Acted, Problem>>,
     },
     Subscribe {

@@ -218,7 +218,7 @@ async fn act(
         Err(_) if empty => WarningNote::default(),
         Err(error) => return Err(bad_json(&error)),
     };
-    app.ask(|reply| Question::Act { warning, act, note: note.note, reply }).await?.map(Json)
+    app.ask(|reply| Question::Act { warning, act, note, reply }).await?.map(Json)
 }
 
 pub(super) async fn link(State(app): State<App>, headers: HeaderMap) -> Answer<Link> {

@@ -41,7 +41,7 @@ pub(super) async fn stream(
     let (sender, mut receiver) = mpsc::channel(EVENTS_MAX);
     tokio::spawn(async move {
         let _place = place;
-        feed(app, subscription, sender).await;
+        feed(app, subscription, seen, sender).await;
     });
     let events = futures_core_stream(move |context| receiver.poll_recv(context));
     let headers =
@@ -72,9 +72,14 @@ fn futures_core_stream(
     Polled(Box::new(poll))
 }
 
-async fn feed(app: App, subscription: Subscription, sender: mpsc::Sender<Bytes>) {
+async fn feed(
+    app: App,
+    subscription: Subscription,
+    seen: Option<EventId>,
+    sender: mpsc::Sender<Bytes>,
+) {
     let Subscription { boot, start, mut updates } = subscription;
-    let mut seq = 0;
+    let mut seq = seen.map_or(0, |id| id.seq);
     let first: Vec<Bytes> = match start {
         Start::Snapshot(snapshot) => {
             seq = snapshot.seq;
@@ -82,6 +87,7 @@ async fn feed(app: App, subscription: Subscription, sender: mpsc::Sender<Bytes>)
         }
         Start::Missed(deltas) => deltas
             .iter()
+            .inspect(|delta| seq = delta.seq)
             .map(|delta| event("delta", Some(EventId { boot, seq: delta.seq }), delta))
             .collect(),
     };
