@@ -12,7 +12,7 @@ export interface Acted {
 export type Action = "alert" | "update" | "cancel";
 
 /** The highest point of a trajectory. */
-export interface ApogeeItem {
+export interface Apogee {
   /** Height above the ellipsoid, metres. */
   height_m: number;
   /** When. */
@@ -28,6 +28,9 @@ export interface Appended {
   /** `reached`, or `pending`: durable here, the level not reached in time. */
   state: string;
 }
+
+/** Where a message says an object comes down; it chooses the texts and what is asked of people. */
+export type Area = "land" | "sea";
 
 /** The items of an ASTERIX target report (CAT048) that the tracker uses. */
 export interface AsterixReport {
@@ -72,11 +75,8 @@ export interface Change {
   /** The item's id in it. */
   id: string;
   /** The item, or null if it is gone. */
-  value?: unknown;
+  value: unknown;
 }
-
-/** What a track is. */
-export type Class = "ballistic" | "aircraft" | "unknown";
 
 /** A declaration that has been checked. */
 export interface Declared {
@@ -113,25 +113,11 @@ export interface Digest {
   view: string;
 }
 
-/** A district of a warning. */
-export interface DistrictItem {
-  /** ISO 3166-2 code. */
-  code: string;
-  /** Its name by language. */
-  name: Record<string, string>;
-  /** Only the margin around the 99 % region reaches it. */
-  nearby_only: boolean;
-  /** The partner. */
-  partner: string;
-  /** How likely the impact lies inside it, 0 to 1. */
-  probability: number;
-}
-
 /** A district in a forecast. */
 export interface DistrictShare {
   /** ISO 3166-2 code. */
   code: string;
-  /** Only the margin around the 99 % region reaches it. */
+  /** Only the margin around the 99 % region reaches it; at sea not even that. */
   nearby_only: boolean;
   /** How likely the impact lies inside its boundary, 0 to 1. */
   probability: number;
@@ -154,7 +140,7 @@ export interface EntryAnswer {
   /** Who may read it. */
   audience: string;
   /** Its content, or null if no domain reads the kind. */
-  content?: unknown;
+  content: unknown;
   /** The edition of its content. */
   edition: number;
   /** Nodes that hold it, as far as receipts have come; of own entries only. */
@@ -180,7 +166,7 @@ export interface Finding {
   /** When it was found, picture time. */
   at: Timestamp;
   /** How to mend it. */
-  hint?: string | null;
+  hint: string | null;
   /** A running number in its list. */
   id: string;
   /** One sentence: what was expected, what came. */
@@ -208,23 +194,8 @@ export interface Geodetic {
   lon_deg: number;
 }
 
-/** Whether a sensor is heard. */
-export type Hearing = "live" | "stale" | "lost";
-
-/** What a transponder said. */
-export interface IdentityItem {
-  /** Aircraft address, six hexadecimal digits. */
-  aircraft_address?: string | null;
-  /** Aircraft identification. */
-  callsign?: string | null;
-  /** Mode 3/A code, four octal digits. */
-  mode_3a?: string | null;
-  /** The radar's own track number. */
-  track_number?: number | null;
-}
-
 /** Where and when an object will land. */
-export interface ImpactItem {
+export interface Impact {
   /** Latitude, degrees. */
   lat_deg: number;
   /** Longitude, degrees. */
@@ -262,7 +233,7 @@ export interface Lane {
   /** Of those, held by the other node. */
   held: number;
   /** Its precedence. */
-  lane: string;
+  lane: "flash" | "immediate" | "priority" | "routine";
   /** Entries of the other node's log that are here. */
   received: number;
   /** Entries in this node's own log. */
@@ -270,7 +241,7 @@ export interface Lane {
 }
 
 /** Where and when an object started. */
-export interface LaunchItem {
+export interface Launch {
   /** Latitude, degrees. */
   lat_deg: number;
   /** Longitude, degrees. */
@@ -283,25 +254,22 @@ export interface LaunchItem {
   time_sigma_s: number;
 }
 
-/** How far a track is believed. */
-export type Life = "tentative" | "confirmed" | "stale" | "lost";
-
 /** The line to one other node. */
 export interface Line {
   /** What carries it. */
   carrier: string;
   /** The other node's clock minus this one's, wall milliseconds. */
-  clock_offset_ms?: number | null;
+  clock_offset_ms: number | null;
   /** The node at the other end. */
   id: NodeId;
   /** Half of the shortest recent round trip, wall milliseconds. */
-  lag_ms?: number | null;
+  lag_ms: number | null;
   /** The four lanes. */
   lanes: Lane[];
   /** When anything was last heard, picture time. */
-  last_heard?: Timestamp | null;
+  last_heard: Timestamp | null;
   /** Why it is not up. */
-  note?: string | null;
+  note: string | null;
   /** Whose it is. */
   partner: PartnerId;
   /** When it came into that state, picture time. */
@@ -331,7 +299,7 @@ export interface NodeInfo {
   /** The charter's edition. */
   edition: number;
   /** The exercise's name, or null in operations. */
-  exercise?: string | null;
+  exercise: string | null;
   /** The node, such as `KOR-1`. */
   id: NodeId;
   /** What does not. */
@@ -366,7 +334,7 @@ export interface Officer {
 export type PartnerId = string;
 
 /** A draft that waits for an officer. */
-export interface PendingItem {
+export interface PendingDraft {
   /** What it would do. */
   action: Action;
   /** When it was drafted. */
@@ -376,9 +344,6 @@ export interface PendingItem {
   /** Why. */
   reason: Reason;
 }
-
-/** What a track is doing. */
-export type Phase = "boost" | "coast" | "reentry" | "landed" | "level" | "climb" | "descent" | "unknown";
 
 /** How picture time runs. */
 export interface PictureClock {
@@ -446,7 +411,7 @@ export interface Problem {
   /** What was expected and what came. */
   detail: string;
   /** How to mend it. */
-  hint?: string | null;
+  hint: string | null;
   /** The HTTP status. */
   status: number;
   /** The kind in words. */
@@ -465,7 +430,7 @@ export interface Proposal {
   kind: string;
   /** `local` (if absent), `partners(K)` or `all`. */
   level?: string | null;
-  /** FLASH, IMMEDIATE, PRIORITY or ROUTINE; the kind's own if absent. */
+  /** `flash`, `immediate`, `priority` or `routine`; the kind's own if absent. */
   precedence?: string | null;
   /** How long to wait for the level; 10,000 if absent. */
   timeout_ms?: number | null;
@@ -512,6 +477,28 @@ export interface Scan {
   sensor: SensorInfo;
 }
 
+/** One sensor. */
+export interface Sensor {
+  /** Height of the site, metres. */
+  height_m: number | null;
+  /** Partner and id. */
+  id: string;
+  /** What it measures. */
+  kind: SensorKind;
+  /** Time of the last one. */
+  last_scan: Timestamp;
+  /** Latitude of the site, degrees. */
+  lat_deg: number | null;
+  /** Longitude of the site, degrees. */
+  lon_deg: number | null;
+  /** Whose sensor. */
+  partner: PartnerId;
+  /** Scans folded. */
+  scans: number;
+  /** Whether it is heard. */
+  state: SensorState;
+}
+
 /** A sensor as its scans describe it; every scan carries it, so that an entry stands alone. */
 export interface SensorInfo {
   /** Expected false plots in one scan, 0 to [`limits::SCAN_PLOTS_MAX`]. */
@@ -536,30 +523,11 @@ export interface SensorInfo {
   sigma_range_m: number;
 }
 
-/** One sensor. */
-export interface SensorItem {
-  /** Height of the site, metres. */
-  height_m?: number | null;
-  /** Partner and id. */
-  id: string;
-  /** What it measures. */
-  kind: SensorKind;
-  /** Time of the last one. */
-  last_scan: Timestamp;
-  /** Latitude of the site, degrees. */
-  lat_deg?: number | null;
-  /** Longitude of the site, degrees. */
-  lon_deg?: number | null;
-  /** Whose sensor. */
-  partner: PartnerId;
-  /** Scans folded. */
-  scans: number;
-  /** Whether it is heard. */
-  state: Hearing;
-}
-
 /** What a sensor measures. */
 export type SensorKind = "radar" | "geodetic" | "asterix";
+
+/** Whether a sensor is heard. */
+export type SensorState = "live" | "stale" | "lost";
 
 /** How bad a finding is. */
 export type Severity = "info" | "warning" | "error";
@@ -574,18 +542,6 @@ export interface Snapshot {
   seq: number;
   /** The view it shows. */
   view: string;
-}
-
-/** A sensor's share in a track. */
-export interface Source {
-  /** Whose sensor. */
-  partner: PartnerId;
-  /** Plots used. */
-  plots: number;
-  /** The sensor's id. */
-  sensor: string;
-  /** Time of the last one. */
-  updated: Timestamp;
 }
 
 /** What the node is and how it stands. */
@@ -610,12 +566,24 @@ export interface Status {
 
 /** What a message says: the forecast, the districts and what it rests on. */
 export interface Subject {
-  /** The owner's districts it touches, in code order; never empty. */
+  /** On or close to land, or farther off. */
+  area: Area;
+  /** The owner's districts it touches, or at sea the nearest of the owner's, at most three; in code order, never empty. */
   districts: DistrictShare[];
   /** The entries it rests on, newest last, at most 16. */
   evidence: EntryId[];
   /** Where and when. */
   forecast: Forecast;
+}
+
+/** A text in the three languages; a table field or a fixed phrase. */
+export interface Text {
+  /** English. */
+  en: string;
+  /** Japanese. */
+  ja: string;
+  /** Korean. */
+  ko: string;
 }
 
 /** A signed length of time in nanoseconds; arithmetic saturates. */
@@ -625,13 +593,13 @@ export type TimeDelta = number;
 export type Timestamp = string;
 
 /** One track. */
-export interface TrackItem {
+export interface Track {
   /** Other ids it had. */
   aliases: string[];
   /** Its highest point, of ballistic objects. */
-  apogee?: ApogeeItem | null;
+  apogee: Apogee | null;
   /** What it is. */
-  class: Class;
+  class: TrackClass;
   /** Vertical speed, positive up, m/s. */
   climb_mps: number;
   /** Direction over ground, clockwise from north, degrees. */
@@ -645,51 +613,84 @@ export interface TrackItem {
   /** Internal id, derived from the first plot. */
   id: string;
   /** What a transponder said. */
-  identity: IdentityItem;
+  identity: TrackIdentity;
   /** Where it will land, of ballistic objects. */
-  impact?: ImpactItem | null;
+  impact: Impact | null;
   /** Latitude, degrees. */
   lat_deg: number;
   /** Where it started, of ballistic objects. */
-  launch?: LaunchItem | null;
+  launch: Launch | null;
   /** Longitude, degrees. */
   lon_deg: number;
   /** What it is doing. */
-  phase: Phase;
+  phase: TrackPhase;
   /** Plots used. */
   plots: number;
   /** Root of the summed variances of the position, metres. */
   position_sigma_m: number;
   /** Declared id, the same in every view. */
-  public_id?: string | null;
+  public_id: string | null;
   /** Who contributed. */
-  sources: Source[];
+  sources: TrackSource[];
   /** Speed over the turning Earth, m/s. */
   speed_mps: number;
   /** How far it is believed. */
-  state: Life;
+  state: TrackState;
   /** Where it was: longitude, latitude, height; at most 64 points, oldest first. */
   trail: [number, number, number][];
   /** Time of the last plot. */
   updated: Timestamp;
 }
 
-export type WarningId = string;
+/** What a track is. */
+export type TrackClass = "ballistic" | "aircraft" | "unknown";
+
+/** What a transponder said. */
+export interface TrackIdentity {
+  /** Aircraft address, six hexadecimal digits. */
+  aircraft_address: string | null;
+  /** Aircraft identification. */
+  callsign: string | null;
+  /** Mode 3/A code, four octal digits. */
+  mode_3a: string | null;
+  /** The radar's own track number. */
+  track_number: number | null;
+}
+
+/** What a track is doing. */
+export type TrackPhase = "boost" | "coast" | "reentry" | "landed" | "level" | "climb" | "descent" | "unknown";
+
+/** A sensor's share in a track. */
+export interface TrackSource {
+  /** Whose sensor. */
+  partner: PartnerId;
+  /** Plots used. */
+  plots: number;
+  /** The sensor's id. */
+  sensor: string;
+  /** Time of the last one. */
+  updated: Timestamp;
+}
+
+/** How far a track is believed. */
+export type TrackState = "tentative" | "confirmed" | "stale" | "lost";
 
 /** One row of the warnings table. */
-export interface WarningItem {
+export interface Warning {
+  /** Whether people on land or ships and aircraft are warned. */
+  area: Area;
   /** Who may read it, such as `JPN+KOR+USA`. */
   audience: string;
   /** CAP's word. */
   certainty: string;
-  /** The districts, in code order. */
-  districts: DistrictItem[];
+  /** The districts, in code order; at sea the nearest ones, `nearby_only` with probability 0. */
+  districts: WarningDistrict[];
   /** When it was first drafted. */
   drafted: Timestamp;
   /** The entries it rests on, newest last. */
   evidence: EntryId[];
   /** One line by language. */
-  headline: Record<string, string>;
+  headline: Text;
   /** The warning's name. */
   id: string;
   /** Expected time of impact. */
@@ -701,17 +702,17 @@ export interface WarningItem {
   /** The partner that owns it. */
   owner: string;
   /** The draft that waits for an officer. */
-  pending?: PendingItem | null;
+  pending: PendingDraft | null;
   /** 1 (purple, most urgent) to 4 (yellow). */
-  priority: number;
-  /** `Actual` or `Exercise`; filled in by [`mark_realm`], `null` before. */
-  realm_status?: string | null;
+  priority: 1 | 2 | 3 | 4;
+  /** `Actual` or `Exercise`, `null` before the node has said which. */
+  realm_status: "Actual" | "Exercise" | null;
   /** CAP identifiers of the messages so far, oldest first. */
   references: string[];
   /** When it was first released. */
-  released?: Timestamp | null;
+  released: Timestamp | null;
   /** The officer who released it first. */
-  released_by?: string | null;
+  released_by: string | null;
   /** Number of the newest message, 0 before the first. */
   sequence: number;
   /** CAP's word. */
@@ -719,12 +720,28 @@ export interface WarningItem {
   /** The partners whose entries it rests on, such as `JPN+KOR`. */
   source: string;
   /** `draft`, `released`, `updated`, `cancelled` or `expired`. */
-  state: string;
+  state: "draft" | "released" | "updated" | "cancelled" | "expired";
   /** Whether the forecast it rests on stands; `false` raises an alarm. */
   supported: boolean;
   /** CAP's word. */
   urgency: string;
 }
+
+/** A district of a warning. */
+export interface WarningDistrict {
+  /** ISO 3166-2 code. */
+  code: string;
+  /** Its name by language. */
+  name: Text;
+  /** Only the margin around the 99 % region reaches it. */
+  nearby_only: boolean;
+  /** The partner. */
+  partner: string;
+  /** How likely the impact lies inside it, 0 to 1. */
+  probability: number;
+}
+
+export type WarningId = string;
 
 /** An officer's remark. */
 export interface WarningNote {
@@ -735,9 +752,9 @@ export interface WarningNote {
 /** The item type of each collection a domain contributes. */
 export interface CollectionItems {
   /** Sensors */
-  'track.sensors': SensorItem;
+  'track.sensors': Sensor;
   /** Tracks */
-  'track.tracks': TrackItem;
+  'track.tracks': Track;
   /** Warnings */
-  'warning.warnings': WarningItem;
+  'warning.warnings': Warning;
 }

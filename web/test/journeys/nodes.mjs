@@ -67,6 +67,9 @@ async function killed({ page, url, folder, nodes }) {
 async function frozen({ page, url, folder, nodes }) {
   await page.goto(url);
   await page.waitForSelector('[data-line="KOR-1"]');
+  // What the map still has to fetch would fail for another reason.
+  await page.waitForSelector('[data-mode=gl], [data-mode=plain]', { timeout: 30_000 });
+  await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => {});
   await nodes.JPN.kill();
   const begun = Date.now();
   await page.waitForSelector('[data-banner=frozen]', { timeout: 10_000 });

@@ -4,7 +4,7 @@ import { actingView, actsOf, calls, compareWarnings, differsFrom, partnersOf, re
 
 function warning(id: string, changes: Partial<Warning> = {}): Warning {
   return {
-    id, object: 'X', owner: 'JPN', pending: null, state: 'released', priority: 2, realm_status: 'Exercise', audience: 'JPN+KOR', districts: [],
+    id, object: 'X', owner: 'JPN', pending: null, state: 'released', priority: 2, realm_status: 'Exercise', audience: 'JPN+KOR', area: 'land', districts: [],
     impact_time: '2017-07-28T15:28:12Z', impact_time_sigma_s: 9, severity: 'Extreme', urgency: 'Immediate', certainty: 'Likely',
     headline: { en: 'a', ja: 'b', ko: 'c' }, drafted: '2017-07-28T14:42:00Z', released: null, released_by: null,
     supported: true, evidence: [], source: 'KOR-1', references: [], sequence: 1, ...changes,
