@@ -27,6 +27,9 @@ const EVENT: Text = Text {
     ko: "미사일 해상 낙하 예상",
 };
 
+const EVENT_FELL: Text =
+    Text { en: "Missile fall at sea", ja: "ミサイルの海上落下", ko: "미사일 해상 낙하" };
+
 /// Follows a description when the message before called people on land to shelter.
 pub(super) const LIFTED_ON_LAND: Text = Text {
     en: " The warning to take shelter is lifted for {areas}.",
@@ -75,7 +78,7 @@ const KEEP_CLEAR: Text = Text {
 };
 
 const FELL: Template = Template {
-    event: EVENT,
+    event: EVENT_FELL,
     headline: Text {
         en: "Missile believed to have fallen at sea {offing}.",
         ja: "ミサイルは{offing}の海上に落下したとみられます。",
