@@ -223,16 +223,9 @@ impl View {
             let keep = self.checkpoints.partition_point(|(order, _)| *order < dirty);
             self.checkpoints.truncate(keep);
             let before = self.folded;
-            match self.checkpoints.last() {
-                Some((order, pictures)) => {
-                    self.head = pictures.clone();
-                    self.folded = Some(*order);
-                }
-                None => {
-                    self.head = Pictures::default();
-                    self.folded = None;
-                }
-            }
+            let nearest = self.checkpoints.last();
+            self.head = nearest.map(|(_, pictures)| pictures.clone()).unwrap_or_default();
+            self.folded = nearest.map(|(order, _)| *order);
             self.refolded += count_between(&self.facts, self.folded, before);
         }
         let from = self.folded.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);

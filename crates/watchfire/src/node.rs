@@ -199,32 +199,18 @@ pub(crate) async fn run(
     seal::break_seal(&database)?;
     let store = SqliteStore::open(&database, Access::Write)?;
     let high_water = HighWaterFile::open(&config.high_water(), charter.realm(), config.node)?;
-    let settings = sync::Config {
-        pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
-        rate: clock.whole_rate(),
+    let setup = sync::Setup {
+        config: sync::Config {
+            pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
+            rate: clock.whole_rate(),
+        },
+        charter: Arc::clone(&charter),
+        secrets,
     };
-    let setup = sync::Setup { config: settings, charter: Arc::clone(&charter), secrets };
-    let (node, outputs) =
-        sync::Node::restore(setup, &store, high_water.noted(), clock.now(), &mut SystemEntropy)
-            .map_err(|error| Error::Store {
-                path: database.clone(),
-                message: error.to_string(),
-                hint: "run `watchfire fsck`; a damaged store is restored from partners and backups"
-                    .to_owned(),
-            })?;
+    let (node, outputs) = restore(setup, &store, high_water.noted(), clock)
+        .map_err(|error| damaged(&database, &error.to_string()))?;
     let (jobs, store_thread) = store::start(store, high_water, &database, done)?;
-
-    let lines = Lines {
-        me: config.node,
-        realm: charter.realm().to_string(),
-        identity,
-        directory: Arc::new(Directory::new(
-            charter.nodes().map(|(id, record)| (record.tls_spki_sha256, id)),
-        )),
-        listen: config.lines.listen,
-        peers: peers(config.node, &charter),
-    };
-    line::start(lines, line_events, stopping.clone()).await?;
+    line::start(lines(&config, &charter, identity), line_events, stopping.clone()).await?;
 
     let listener = TcpListener::bind(config.http.listen).await.map_err(|source| Error::Listen {
         what: "the console",
@@ -237,14 +223,7 @@ pub(crate) async fn run(
         radars: Arc::new(config.radars.clone()),
     };
     let asking = app.questions.clone();
-    for feed in &config.feeds {
-        let around = feed::Around {
-            partner: config.node.partner(),
-            sites: config.radars.clone(),
-            questions: asking.clone(),
-        };
-        feed::start(feed, around, stopping.clone()).await?;
-    }
+    listen_to_feeds(&config, &asking, &stopping).await?;
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
     let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
 
@@ -266,16 +245,7 @@ pub(crate) async fn run(
         questions: questions_inbox,
         stop: stopping,
     };
-    // The loop has a thread of its own, so that folding never holds up sockets.
-    let (ended, end) = tokio::sync::oneshot::channel();
-    let loop_thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("a runtime with a timer can be made");
-        runtime.block_on(core.run(inbox));
-        ended.send(()).ok();
-    });
+    let (loop_thread, end) = start_loop(core, inbox);
     ready(Ready { console: config.url(), link, questions: asking });
     tokio::select! {
         () = stopped => {}
@@ -294,6 +264,71 @@ pub(crate) async fn run(
         });
     }
     Ok(())
+}
+
+type Restored = (sync::Node, Vec<sync::Output>);
+
+fn restore(
+    setup: sync::Setup,
+    store: &SqliteStore,
+    noted: Option<&log::HighWater>,
+    clock: Clock,
+) -> Result<Restored, sync::Error> {
+    sync::Node::restore(setup, store, noted, clock.now(), &mut SystemEntropy)
+}
+
+fn damaged(database: &Path, message: &str) -> Error {
+    Error::Store {
+        path: database.to_owned(),
+        message: message.to_owned(),
+        hint: "run `watchfire fsck`; a damaged store is restored from partners and backups"
+            .to_owned(),
+    }
+}
+
+fn lines(config: &Config, charter: &Charter, identity: Arc<Identity>) -> Lines {
+    let keys = charter.nodes().map(|(id, record)| (record.tls_spki_sha256, id));
+    Lines {
+        me: config.node,
+        realm: charter.realm().to_string(),
+        identity,
+        directory: Arc::new(Directory::new(keys)),
+        listen: config.lines.listen,
+        peers: peers(config.node, charter),
+    }
+}
+
+async fn listen_to_feeds(
+    config: &Config,
+    questions: &mpsc::Sender<Question>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(), Error> {
+    for feed in &config.feeds {
+        let around = feed::Around {
+            partner: config.node.partner(),
+            sites: config.radars.clone(),
+            questions: questions.clone(),
+        };
+        feed::start(feed, around, stopping.clone()).await?;
+    }
+    Ok(())
+}
+
+/// Starts the loop on a thread of its own, so that folding never holds up sockets.
+fn start_loop(
+    core: Core,
+    inbox: Inbox,
+) -> (std::thread::JoinHandle<()>, tokio::sync::oneshot::Receiver<()>) {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime with a timer can be made");
+        runtime.block_on(core.run(inbox));
+        ended.send(()).ok();
+    });
+    (thread, end)
 }
 
 /// One process a store.
