@@ -6,4 +6,6 @@
 
 mod kills;
 mod line_cut;
+mod refusals;
+mod releasability;
 mod support;
