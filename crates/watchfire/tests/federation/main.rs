@@ -4,8 +4,11 @@
 //! Start here: [`support`] makes a federation and talks to its nodes. Every test prints what it did,
 //! seeds included.
 
+mod damage;
+mod disk_full;
 mod kills;
 mod line_cut;
 mod refusals;
 mod releasability;
+mod restored;
 mod support;
