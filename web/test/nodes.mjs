@@ -27,6 +27,7 @@ export async function startNodes({ program, scenario, rate = 1 }) {
     play() {
       player = spawn(program, ['scenario', 'play', scenario, ...configs], { stdio: ['ignore', 'inherit', 'inherit'] });
     },
+    endPlay: () => void player?.kill(),
     append: (partner, kind, content) => run(program, ['append', '--config', nodes[partner].config, kind, JSON.stringify(content)]),
     async close() {
       player?.kill();

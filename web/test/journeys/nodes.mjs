@@ -55,6 +55,7 @@ async function killed({ page, url, folder, nodes }) {
   await page.goto(url);
   await page.waitForSelector('[data-line="USA-1"]');
   assert.match(await page.innerText('[data-line="USA-1"]'), /Up/);
+  nodes.endPlay();
   await nodes.USA.kill();
   const begun = Date.now();
   await page.waitForFunction(() => document.querySelector('[data-line="USA-1"]')?.textContent?.includes('Lost'), null, { timeout: 60_000 });

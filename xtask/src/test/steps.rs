@@ -59,8 +59,12 @@ pub(super) const STEPS: &[Step] = &[
         run: |context| call(cargo(context, &["test", "--workspace", "--doc", "--quiet"])),
     },
     Step { name: "docs", what: "the documentation builds without a warning", run: docs },
-    Step { name: "generated", what: "generated files are fresh", run: generated },
-    Step { name: "simulator", what: "seeded clusters with faults", run: simulator },
+    Step { name: "generated", what: "generated files are fresh and valid", run: generated },
+    Step {
+        name: "simulator",
+        what: "seeded clusters with faults, and planted bugs",
+        run: simulator,
+    },
     Step { name: "journeys", what: "the console in a browser, against a stand-in", run: journeys },
     Step {
         name: "nodes",
@@ -210,16 +214,47 @@ fn skip_lines(report: &str) -> Vec<String> {
 
 fn generated(context: &Context) -> Result<Ended, Error> {
     let stale = generated::make_all(&context.root, true)?;
-    if stale == 0 {
-        return Ok(Ended::Passed(Counts::ONE_PASSED));
-    }
-    let counts = Counts { failed: stale, ..Counts::NONE };
-    Ok(Ended::Failed(counts, format!("stale generated files; {}", generated::MEND)))
+    let fresh = if stale == 0 {
+        Ended::Passed(Counts::ONE_PASSED)
+    } else {
+        let counts = Counts { failed: stale, ..Counts::NONE };
+        Ended::Failed(counts, format!("stale generated files; {}", generated::MEND))
+    };
+    Ok(both(fresh, valid_description(context)?))
 }
 
+/// The API's description against the rules of its format, where the validator is installed.
+fn valid_description(context: &Context) -> Result<Ended, Error> {
+    let python = tools::oracle_python(&context.root);
+    if !python.is_file() {
+        println!("SKIPPED: openapi-spec-validator is not installed; the step `tools` installs it");
+        return Ok(Ended::Passed(Counts::ONE_SKIPPED));
+    }
+    let mut validate = process::program(&context.root, &python.to_string_lossy());
+    validate.args(["-m", "openapi_spec_validator", "docs/openapi.json"]);
+    call(validate)
+}
+
+/// Many seeds that must pass, then the planted bugs, each of which must be caught.
 fn simulator(context: &Context) -> Result<Ended, Error> {
-    let words = ["run", "--package", "watchfire-sim", "--bin", "sim-cluster", "--", "--seeds"];
-    call(cargo(context, &[&words[..], &[context.seeds.as_str()][..]].concat()))
+    let program = demo::build_program(&context.root, "watchfire-sim", "sim-cluster", &[])?;
+    let played = |words: &[&str]| {
+        let mut cluster = process::program(&context.root, &program.to_string_lossy());
+        cluster.args(words);
+        call(cluster)
+    };
+    let seeds = played(&["--seeds", &context.seeds])?;
+    Ok(both(seeds, played(&["--planted"])?))
+}
+
+/// Two parts of one step.
+fn both(first: Ended, second: Ended) -> Ended {
+    match (first, second) {
+        (Ended::Passed(a), Ended::Passed(b)) => Ended::Passed(a.plus(b)),
+        (Ended::Passed(a) | Ended::Failed(a, _), Ended::Failed(b, why))
+        | (Ended::Failed(a, why), Ended::Passed(b)) => Ended::Failed(a.plus(b), why),
+        (Ended::Skipped(why), _) | (_, Ended::Skipped(why)) => Ended::Skipped(why),
+    }
 }
 
 fn journeys(context: &Context) -> Result<Ended, Error> {
@@ -288,6 +323,20 @@ mod tests {
         command.args(["-c", "exit 1"]);
         let got = call(command).expect("sh runs");
         assert!(matches!(got, Ended::Failed(Counts::ONE_FAILED, _)), "{got:?}");
+    }
+
+    #[test]
+    fn a_step_of_two_parts_fails_where_one_does() {
+        let passed = || Ended::Passed(Counts::ONE_PASSED);
+        let failed = || Ended::Failed(Counts::ONE_FAILED, "why".to_owned());
+        let one_each = Counts { passed: 1, failed: 1, skipped: 0 };
+        for (first, second, expect) in [
+            (passed(), passed(), Ended::Passed(Counts { passed: 2, ..Counts::NONE })),
+            (passed(), failed(), Ended::Failed(one_each, "why".to_owned())),
+            (failed(), passed(), Ended::Failed(one_each, "why".to_owned())),
+        ] {
+            assert_eq!(both(first, second), expect);
+        }
     }
 
     #[test]

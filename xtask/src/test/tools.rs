@@ -37,8 +37,9 @@ pub(super) const CJK_FONTS: Tool = Tool {
 
 const TOOLS: &[&Tool] = &[&CHROMIUM, &XMLLINT, &CJK_FONTS];
 
-/// The independent ASTERIX decoder, in its own environment because others share its module name.
-const ASTERIX_DECODER: &str = "asterix-decoder==0.7.11";
+/// Independent programs to compare with, in an environment of their own: an ASTERIX decoder (others
+/// share its module name) and a validator of API descriptions.
+const ORACLES: &[&str] = &["asterix-decoder==0.7.11", "openapi-spec-validator==0.9.0"];
 
 impl Tool {
     /// Whether it is there.
@@ -85,11 +86,11 @@ pub(super) fn prepare(context: &Context) -> Ended {
     match install_oracles(&context.root) {
         Ok(()) => {
             counts = counts.plus(Counts::ONE_PASSED);
-            println!("{ASTERIX_DECODER}: installed");
+            println!("{}: installed", ORACLES.join(", "));
         }
         Err(error) => {
             counts = counts.plus(Counts::ONE_SKIPPED);
-            println!("SKIPPED: comparison with {ASTERIX_DECODER}: {error}");
+            println!("SKIPPED: comparison with {}: {error}", ORACLES.join(" and "));
         }
     }
     Ended::Passed(counts)
@@ -123,16 +124,16 @@ fn is_root(root: &Path) -> bool {
 fn install_oracles(root: &Path) -> Result<(), Error> {
     let python = oracle_python(root);
     let marker = root.join("target/venv/installed.txt");
-    if python.is_file()
-        && std::fs::read_to_string(&marker).is_ok_and(|text| text == ASTERIX_DECODER)
-    {
+    let wanted = ORACLES.join("\n");
+    if python.is_file() && std::fs::read_to_string(&marker).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
     let mut venv = process::program(root, "python3");
     venv.args(["-m", "venv", "target/venv"]);
     process::run_talking(venv)?;
     let mut pip = process::program(root, &python.to_string_lossy());
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ASTERIX_DECODER]);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.args(ORACLES);
     process::run_talking(pip)?;
-    std::fs::write(&marker, ASTERIX_DECODER).map_err(|source| Error::File { path: marker, source })
+    std::fs::write(&marker, wanted).map_err(|source| Error::File { path: marker, source })
 }
