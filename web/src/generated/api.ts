@@ -745,8 +745,12 @@ export type WarningId = string;
 
 /** An officer's remark. */
 export interface WarningNote {
-  /** Free text, kept in the entry. */
+  /** The draft the officer saw: the act is refused if a newer one has come. The newest if absent. */
+  draft?: EntryId | null;
+  /** Free text for the other partners, kept in the entry. */
   note?: string | null;
+  /** Why a warning is cancelled; the pending draft's reason, else a mistake, if absent. */
+  reason?: Reason | null;
 }
 
 /** The item type of each collection a domain contributes. */
