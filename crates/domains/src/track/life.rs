@@ -20,12 +20,16 @@ use super::observation::Observation;
 const CONFIRM_PLOTS: u64 = 4;
 /// The same where a transponder answered.
 const CONFIRM_PLOTS_COOPERATIVE: u64 = 3;
+/// The same where it gave its address, which carries a parity of 24 bits: no false plot has one.
+const CONFIRM_PLOTS_ADDRESSED: u64 = 1;
 /// N: of the looks since the first plot at least this share must have hit.
 const CONFIRM_SHARE: f64 = 0.5;
 /// What has stayed within an aircraft's limits for this long is one: no rocket does.
 const AIRCRAFT_AGE: TimeDelta = TimeDelta::from_seconds(90);
 /// Vertical speed that makes a climb or a descent, m/s.
 const CLIMB_MPS: f64 = 4.0;
+/// Vertical speed known worse than this says nothing of the phase, m/s.
+const CLIMB_SIGMA_MPS: f64 = 60.0;
 /// Where reentry begins, metres.
 const REENTRY_HEIGHT_M: f64 = 100_000.0;
 /// Plots remembered: the first ones, and the newest ones.
@@ -151,11 +155,17 @@ impl Track {
             forecast: None,
         };
         track.remember(observation, origin);
+        track.revive();
+        track.classify();
         track
     }
 
     /// Takes `observation` in; false when no model stands it.
     pub(super) fn take(&mut self, observation: &Observation, origin: &Origin<'_>) -> bool {
+        if self.shares.get(origin.key).is_some_and(|share| share.updated == observation.at) {
+            // The same look again, over another network or on the edge of two sectors.
+            return true;
+        }
         let duration_s = observation.at.since(self.updated).as_seconds().0;
         let mut bank = self.bank.predicted(duration_s);
         if !bank.update(observation, duration_s) {
@@ -210,8 +220,13 @@ impl Track {
 
     /// M of N over all sensors that saw it.
     fn is_established(&self) -> bool {
-        let wanted =
-            if self.identity.is_cooperative() { CONFIRM_PLOTS_COOPERATIVE } else { CONFIRM_PLOTS };
+        let wanted = if self.identity.aircraft_address.is_some() {
+            CONFIRM_PLOTS_ADDRESSED
+        } else if self.identity.is_cooperative() {
+            CONFIRM_PLOTS_COOPERATIVE
+        } else {
+            CONFIRM_PLOTS
+        };
         let looks: f64 = self
             .shares
             .values()
@@ -250,7 +265,7 @@ impl Track {
             Class::Ballistic if climb_mps < 0.0 && height_m < REENTRY_HEIGHT_M => Phase::Reentry,
             Class::Ballistic if fallen => Phase::Coast,
             Class::Ballistic => Phase::Unknown,
-            _ if !confirmed => Phase::Unknown,
+            _ if !confirmed || lead.sigma_along(3, &up) > CLIMB_SIGMA_MPS => Phase::Unknown,
             _ if climb_mps > CLIMB_MPS => Phase::Climb,
             _ if climb_mps < -CLIMB_MPS => Phase::Descent,
             _ => Phase::Level,

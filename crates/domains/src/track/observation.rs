@@ -55,13 +55,17 @@ pub(super) struct Linear {
 }
 
 impl Observation {
-    /// The observations of a scan, in the order of its plots.
+    /// The observations of a scan, in the order of its plots; of plots that say exactly the same
+    /// (a feed that came over two networks) only the first.
     pub(super) fn of_scan(scan: &Scan) -> Vec<Self> {
         let sensor = &scan.report().sensor;
         let frame = sensor.position.as_ref().map(LocalFrame::at);
         let plots = &scan.report().plots;
-        let numbered = (0_u32..).zip(plots);
-        numbered.map(|(index, plot)| Self::new(sensor, frame.as_ref(), scan, index, plot)).collect()
+        let numbered = (0_u32..).zip(plots).zip(repeated(plots));
+        numbered
+            .filter(|(_, repeated)| !repeated)
+            .map(|((index, plot), _)| Self::new(sensor, frame.as_ref(), scan, index, plot))
+            .collect()
     }
 
     fn new(
@@ -176,6 +180,30 @@ impl Measurement {
             }
             Self::Place { place, .. } => *place,
         }
+    }
+}
+
+/// Whether each plot says exactly what an earlier one of its scan said.
+fn repeated(plots: &[Plot]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..plots.len()).collect();
+    // Stable: of equal plots the first stays first.
+    order.sort_by(|a, b| {
+        let (a, b) = (&plots[*a], &plots[*b]);
+        a.offset_ns.cmp(&b.offset_ns).then(reach(a).total_cmp(&reach(b)))
+    });
+    let mut repeated = vec![false; plots.len()];
+    for pair in order.array_windows::<2>() {
+        repeated[pair[1]] = plots[pair[0]] == plots[pair[1]];
+    }
+    repeated
+}
+
+/// Any one number of a plot, to sort by.
+const fn reach(plot: &Plot) -> f64 {
+    match &plot.report {
+        PlotReport::Radar { range_m, .. } => *range_m,
+        PlotReport::Geodetic { lat_deg, .. } => *lat_deg,
+        PlotReport::Asterix(report) => report.rho_m,
     }
 }
 

@@ -2,7 +2,9 @@ use base::{Degrees, Geodetic, LocalFrame, Metres, Position, math};
 use log::{Incarnation, LogId};
 
 use super::*;
-use crate::track::events::{Plot, PlotRef, ScanReport, SensorInfo};
+use crate::track::events::{
+    AsterixReport, Plot, PlotRef, PlotReport, ScanReport, SensorInfo, SensorKind,
+};
 use crate::track::filters::tests::{Dice, look, radar};
 use crate::track::matrix::{Vector3, along, norm, scaled};
 use crate::track::motion::{Force, Moving};
@@ -304,4 +306,61 @@ fn many_sensors_are_refused_with_a_finding() {
         observe(&mut world.state, &Scan::new(report).unwrap(), entry, &mut signals);
     }
     assert_eq!(world.state.sensors.len(), SENSORS_MAX);
+}
+
+/// An ASTERIX scan of `reports` at `seconds`.
+fn asterix(world: &World, seconds: f64, reports: &[AsterixReport]) -> Scan {
+    let sensor = SensorInfo { kind: SensorKind::Asterix, ..radar(36.6, 127.5) };
+    let plots = reports.iter().map(|report| Plot {
+        offset_ns: TimeDelta::ZERO,
+        report: PlotReport::Asterix(report.clone()),
+    });
+    let measured = world.at(seconds);
+    Scan::new(ScanReport { sensor, scan: 0, measured, plots: plots.collect() }).unwrap()
+}
+
+#[test]
+fn one_aircraft_told_twice_is_one_track() {
+    let report = AsterixReport {
+        rho_m: 120_000.0,
+        theta_deg: 45.0,
+        flight_level_m: Some(10_000.0),
+        aircraft_address: Some(0x71_BE_01),
+        mode_3a: Some(0o2000),
+        ..AsterixReport::default()
+    };
+    let other = AsterixReport { aircraft_address: Some(0x71_BE_02), ..report.clone() };
+    let mut world = World::new();
+    let mut signals = Signals::default();
+    // The same plot twice in a scan, again in the next sector's entry, and another aircraft on top.
+    for reports in [vec![report.clone(), report.clone(), other], vec![report]] {
+        let scan = asterix(&world, 0.0, &reports);
+        let entry = world.entry();
+        observe(&mut world.state, &scan, entry, &mut signals);
+    }
+    assert_eq!(world.state.tracks(), 2);
+    let tracks = world.confirmed();
+    assert!(tracks.iter().all(|track| track.plots == 1 && track.class == Class::Aircraft));
+}
+
+#[test]
+fn what_answers_a_transponder_never_falls() {
+    // Flight levels that climb like a rocket: still an aircraft.
+    let mut world = World::new();
+    let mut signals = Signals::default();
+    for step in 0..40 {
+        let height_m = (f64::from(step) * 4_000.0).min(50_000.0);
+        let report = AsterixReport {
+            rho_m: 120_000.0 + f64::from(step) * 4_000.0,
+            theta_deg: 45.0,
+            flight_level_m: Some(height_m),
+            mode_3a: Some(0o7777),
+            ..AsterixReport::default()
+        };
+        let scan = asterix(&world, 4.0 * f64::from(step), &[report]);
+        let entry = world.entry();
+        observe(&mut world.state, &scan, entry, &mut signals);
+    }
+    assert!(world.state.tracks.values().all(|track| track.0.class == Class::Aircraft));
+    assert!(signals.emitted().is_empty() && world.declare(200.0) == 0);
 }
