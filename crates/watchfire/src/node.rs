@@ -196,9 +196,8 @@ pub(crate) async fn run(
     let (done, store_inbox) = mpsc::unbounded_channel();
 
     let database = config.database();
-    seal::break_seal(&database)?;
     let store = SqliteStore::open(&database, Access::Write)?;
-    let high_water = HighWaterFile::open(&config.high_water(), charter.realm(), config.node)?;
+    let mut high_water = HighWaterFile::open(&config.high_water(), charter.realm(), config.node)?;
     let setup = sync::Setup {
         config: sync::Config {
             pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
@@ -209,6 +208,9 @@ pub(crate) async fn run(
     };
     let (node, outputs) = restore(setup, &store, high_water.noted(), clock)
         .map_err(|error| damaged(&database, &error.to_string()))?;
+    // Nothing is written before the store proved good: a refused start leaves the seal as evidence.
+    seal::break_seal(&database)?;
+    high_water.make_whole()?;
     let (jobs, store_thread) = store::start(store, high_water, &database, done)?;
     line::start(lines(&config, &charter, identity), line_events, stopping.clone()).await?;
 

@@ -27,7 +27,7 @@ fn slot_paths(path: &Path) -> [PathBuf; 2] {
 }
 
 impl HighWaterFile {
-    /// Opens or makes the file; both slots damaged is refused.
+    /// Opens or makes the file and reads it, changing nothing; both slots damaged is refused.
     pub(crate) fn open(path: &Path, realm: &Realm, node: NodeId) -> Result<Self, Error> {
         let paths = slot_paths(path);
         let mut marks = HighWater::new(realm.clone(), node);
@@ -63,17 +63,19 @@ impl HighWaterFile {
                 .map(|file| (path.clone(), file))
                 .map_err(|error| Error::file("write", path, error))
         };
-        let mut file = Self { marks, slots: [open(&paths[0])?, open(&paths[1])?], next: 0 };
-        // Both slots whole from the start, and their names durable.
+        Ok(Self { marks, slots: [open(&paths[0])?, open(&paths[1])?], next: 0 })
+    }
+
+    /// Writes both slots whole and makes their names durable; due before the first raise.
+    pub(crate) fn make_whole(&mut self) -> Result<(), Error> {
+        let path = self.slots[0].0.clone();
         for _ in 0..2 {
-            file.write().map_err(|error| Error::file("write", &paths[0], error))?;
+            self.write().map_err(|error| Error::file("write", &path, error))?;
         }
-        if let Some(folder) = path.parent() {
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|error| Error::file("write", folder, error))?;
-        }
-        Ok(file)
+        let folder = path.parent().unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| Error::file("write", folder, error))
     }
 
     /// The marks as they stand, if anything was ever signed.

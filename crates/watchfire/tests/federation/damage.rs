@@ -89,11 +89,16 @@ fn a_cut_store_is_reported_and_not_used() {
         file.set_len(kept).expect("the file can be cut");
         assert!(faults(&federation, "KOR-1") > 0, "{kept} of {length} bytes");
     }
-    // Nothing but the head is left: no node goes on from that.
-    let file = File::options().write(true).open(&database).expect("the file can be written");
-    file.set_len(4_096).expect("the file can be cut");
-    assert_no_start(&federation, "KOR-1", &["watchfire.sqlite", "fsck"]);
+    // No node goes on from any of that, and a refused start leaves the seal for `fsck`.
+    for kept in [length - 1, length - 4_096, length / 2, 4_096, 100] {
+        copy(&spare, &database);
+        let file = File::options().write(true).open(&database).expect("the file can be written");
+        file.set_len(kept).expect("the file can be cut");
+        assert_no_start(&federation, "KOR-1", &["watchfire.sqlite", "fsck"]);
+        assert_eq!(federation.fsck("KOR-1")["sealed"], true, "{kept} of {length} bytes");
+    }
     copy(&spare, &database);
+    federation.assert_clean("KOR-1");
     std::fs::write(&database, b"not a database, but long enough to be looked at").expect("written");
     assert!(faults(&federation, "KOR-1") > 0);
     assert_no_start(&federation, "KOR-1", &["watchfire.sqlite", "not a database"]);

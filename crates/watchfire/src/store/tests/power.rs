@@ -145,6 +145,7 @@ fn a_torn_raise_leaves_the_mark_before_it() {
     let realm = Realm::exercise("torn-raise").expect("a name");
     let node = "KOR-1".parse().expect("a node");
     let mut file = HighWaterFile::open(&path, &realm, node).expect("an empty folder takes it");
+    file.make_whole().expect("the folder can be written");
     let mut torn = 0;
     let mut before = slots(&path);
     for size in 1..=6 {
