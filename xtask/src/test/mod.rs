@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check of the project, each step timed, all of them run.
 
 mod counts;
+mod demonstration;
 mod steps;
 mod tools;
 

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::tools;
 use super::{Context, Counts, Ended, Step};
+use super::{demonstration, tools};
 use crate::console;
 use crate::demo;
 use crate::error::Error;
@@ -65,6 +65,7 @@ pub(super) const STEPS: &[Step] = &[
         what: "seeded clusters with faults, and planted bugs",
         run: simulator,
     },
+    Step { name: "demo", what: "three nodes end with one picture", run: demonstration::run },
     Step { name: "journeys", what: "the console in a browser, against a stand-in", run: journeys },
     Step {
         name: "nodes",
