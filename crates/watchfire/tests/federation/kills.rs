@@ -57,6 +57,9 @@ fn acknowledged_entries_survive_sigkill() {
         let found = korea.api.get(&format!("/api/v1/entries/{entry}"));
         assert_eq!(found.status, 200, "seed {seed}: `{entry}` was acknowledged and is lost");
     }
+    // The question can be answered with no: the same logs, far beyond their ends.
+    let (log, _) = acknowledged[0].rsplit_once('.').expect("an id ends in its index");
+    assert_eq!(korea.api.get(&format!("/api/v1/entries/{log}.999999999")).status, 404);
     let nodes = [&japan.api, &korea.api, &usa.api];
     let cut = settle(&nodes);
     let digest = assert_same_digest(&nodes, EVERYONE, &cut);

@@ -6,6 +6,7 @@
 
 mod damage;
 mod disk_full;
+mod impostors;
 mod kills;
 mod line_cut;
 mod refusals;
