@@ -8,7 +8,7 @@ use super::association::associate;
 use super::events::{DECLARED_KIND, Declared, DeclaredReport, EDITION, Scan, SensorInfo};
 use super::items::{Class, Life, Phase};
 use super::life::{Deadline, Origin, Track, TrackId};
-use super::matrix::{Matrix, minus};
+use super::matrix::{Matrix, dot, minus, norm};
 use super::observation::Observation;
 use super::state::{SENSORS_MAX, Sensor, Shared, State, WAITING_MAX};
 use crate::{Certainty, Desire, Finding, Severity, Signal, Signals, encode_content};
@@ -214,7 +214,8 @@ fn update_tracks(
     touched
 }
 
-/// Joins a track that was just confirmed to an older one of the same object.
+/// Joins a track that was just confirmed to an older one of the same object; `touched`, sorted, are
+/// the tracks that took a plot of this scan.
 fn join_twin(state: &mut State, id: TrackId, touched: &[TrackId], signals: &mut Signals) {
     let Some(young) = state.tracks.get(&id).map(|track| &track.0) else { return };
     if young.confirmed != Some(young.updated) {
@@ -222,12 +223,13 @@ fn join_twin(state: &mut State, id: TrackId, touched: &[TrackId], signals: &mut 
     }
     let same = |(other, old): (&TrackId, &Shared<Track>)| {
         let old = &old.0;
-        let seen_apart = *other == id || touched.contains(other);
-        let comparable = matches!(old.life, Life::Confirmed | Life::Stale)
-            && old.confirmed < young.confirmed
+        // Cheapest first: this is asked of every track. Two that took plots of one scan are two.
+        let comparable = old.confirmed < young.confirmed
+            && matches!(old.life, Life::Confirmed | Life::Stale)
             && old.phase != Phase::Landed
+            && touched.binary_search(other).is_err()
             && old.identity.affinity(&young.identity).is_some_and(|affinity| affinity <= 0.0);
-        (!seen_apart && comparable).then(|| distance2(old, young)).flatten().map(|d| (d, *other))
+        comparable.then(|| distance2(old, young)).flatten().map(|d| (d, *other))
     };
     let nearest = state
         .tracks
@@ -247,18 +249,19 @@ fn join_twin(state: &mut State, id: TrackId, touched: &[TrackId], signals: &mut 
 
 /// Squared Mahalanobis distance of two tracks at the time of the younger one.
 fn distance2(old: &Track, young: &Track) -> Option<f64> {
-    const APART_M: f64 = 100_000.0;
-    let a = old.bank.lead_predicted(young.updated.since(old.updated).as_seconds().0);
-    let b = young.bank.lead();
-    let offset = minus(&a.position(), &b.position());
-    if super::matrix::norm(&offset) > APART_M {
+    const APART_M: f64 = 50_000.0;
+    let after_s = young.updated.since(old.updated).as_seconds().0;
+    let (before, b) = (old.bank.lead(), young.bank.lead());
+    let offset_m = norm(&minus(&before.position(), &b.position()));
+    if offset_m > APART_M + norm(&before.velocity()) * after_s.abs() {
         return None;
     }
+    let a = old.bank.lead_predicted(after_s);
     let mut both: Matrix<6, 6> = a.covariance;
     both.add_block(0, 0, &b.covariance, 1.0);
     let apart: [f64; 6] = std::array::from_fn(|i| a.mean[i] - b.mean[i]);
     let white = both.cholesky()?.solve_lower(&apart);
-    Some(super::matrix::dot(&white, &white))
+    Some(dot(&white, &white))
 }
 
 /// Renews what is foreseen of a track that took a plot, and tells it.
