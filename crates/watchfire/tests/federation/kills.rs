@@ -4,13 +4,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::support::{
-    Api, EVERYONE, Federation, Seeded, assert_same_digest, from_environment, scan_proposal, settle,
+    Api, EVERYONE, Federation, Node, Seeded, assert_same_digest, from_environment, scan_proposal,
+    settle,
 };
 
 /// Appends until the node is gone; the ids that were acknowledged.
-fn append_until_gone(api: &Api, sensor: &str, acknowledged: &mpsc::Sender<String>) {
+fn append_until_gone(api: &Api, partner: &str, sensor: &str, acknowledged: &mpsc::Sender<String>) {
     for number in 0.. {
-        let proposal = scan_proposal("KOR", sensor, number, EVERYONE).to_string();
+        let proposal = scan_proposal(partner, sensor, number, EVERYONE).to_string();
         match api.try_post("/api/v1/entries", "application/json", proposal.as_bytes()) {
             Ok(answer) => {
                 let entry = answer.good()["entry"].as_str().expect("an id").to_owned();
@@ -37,7 +38,7 @@ fn acknowledged_entries_survive_sigkill() {
             .map(|side| {
                 let (api, acknowledged) = (korea.api.clone(), acknowledged.clone());
                 let sensor = format!("{side}-{kill}");
-                std::thread::spawn(move || append_until_gone(&api, &sensor, &acknowledged))
+                std::thread::spawn(move || append_until_gone(&api, "KOR", &sensor, &acknowledged))
             })
             .collect();
         // The moment is the fault that is injected, not something that is waited for.
@@ -78,6 +79,68 @@ fn acknowledged_entries_survive_sigkill() {
     }
     println!(
         "{kills} kills, {} acknowledged entries, all there; digest {}",
+        acknowledged.len(),
+        digest["digest"]
+    );
+}
+
+#[test]
+fn any_node_may_be_killed_while_all_append() {
+    let kills = from_environment("WATCHFIRE_KILLS", 50) / 4;
+    let seed = from_environment("WATCHFIRE_SEED", 1);
+    println!("{kills} kills of any node, WATCHFIRE_SEED={seed}");
+    let random = Seeded::new(seed ^ 0x5eed);
+    let federation = Federation::new("any-kill");
+    let names = ["JPN-1", "KOR-1", "USA-1"];
+    let (acknowledged, all) = mpsc::channel();
+    let appender = |node: &Node, name: &'static str, life: u64| {
+        let (api, acknowledged) = (node.api.clone(), acknowledged.clone());
+        std::thread::spawn(move || {
+            append_until_gone(&api, &name[..3], &format!("{name}-{life}"), &acknowledged);
+        })
+    };
+    let mut nodes = names.map(|name| {
+        let node = federation.start(name);
+        let appending = appender(&node, name, 0);
+        (node, appending)
+    });
+    for life in 1..=kills {
+        let victim = usize::try_from(random.below(3)).expect("below 3");
+        std::thread::sleep(Duration::from_micros(random.below(300_000)));
+        nodes[victim].0.kill_in_place();
+        let node = federation.start(names[victim]);
+        let appending = appender(&node, names[victim], life);
+        let (old, ended) = std::mem::replace(&mut nodes[victim], (node, appending));
+        drop(old);
+        ended.join().expect("appenders do not panic");
+    }
+    for (node, _) in &mut nodes {
+        node.kill_in_place();
+    }
+    for (_, appending) in nodes {
+        appending.join().expect("appenders do not panic");
+    }
+    drop(acknowledged);
+    let acknowledged: Vec<String> = all.into_iter().collect();
+
+    let nodes = federation.start_all();
+    let apis = nodes.each_ref().map(|node| &node.api);
+    let cut = settle(&apis);
+    let digest = assert_same_digest(&apis, EVERYONE, &cut);
+    for entry in &acknowledged {
+        for api in apis {
+            let found = api.get(&format!("/api/v1/entries/{entry}"));
+            assert_eq!(found.status, 200, "seed {seed}: `{entry}` was acknowledged and is lost");
+        }
+    }
+    for node in nodes {
+        node.stop();
+    }
+    for name in names {
+        federation.assert_clean(name);
+    }
+    println!(
+        "{kills} kills, {} acknowledged entries at all three nodes; digest {}",
         acknowledged.len(),
         digest["digest"]
     );

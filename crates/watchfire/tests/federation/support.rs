@@ -252,6 +252,11 @@ impl Node {
 
     /// SIGKILL, at once.
     pub(crate) fn kill(mut self) {
+        self.kill_in_place();
+    }
+
+    /// The same, for a node that others still hold.
+    pub(crate) fn kill_in_place(&mut self) {
         self.child.kill().expect("the node was running");
         self.child.wait().expect("the node can be waited for");
     }
