@@ -13,9 +13,9 @@ pub const PROTOCOL_EDITION: u16 = 1;
 pub const LANE_QUEUE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of content that may wait for a lane's store operation; same overflow as the count.
 pub const LANE_QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Content bytes gathered into one batch, so that a batch with headers and seals stays below
-/// [`base::limits::BATCH_BYTES_MAX`].
-pub const BATCH_CONTENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Content bytes after which a batch is closed: a frame of bulk must not hold up what is more urgent.
+/// One entry may always be larger.
+pub const BATCH_CONTENT_BYTES_MAX: usize = 256 * 1024;
 /// Appends that wait for their acknowledgement level. One more is refused unless its level is local.
 pub const TICKETS_MAX: usize = 262_144;
 
@@ -66,7 +66,7 @@ pub const WANT_EVERY: TimeDelta = TimeDelta::from_millis(500);
 /// A log that stays this long behind what its origin's pulse lists is asked for.
 pub const BEHIND_AFTER: TimeDelta = TimeDelta::from_seconds(2);
 /// Time between two rounds of cosignatures to nodes other than the log's origin.
-pub const CROSS_CHECK_EVERY: TimeDelta = TimeDelta::from_seconds(1);
+pub const CROSS_CHECK_EVERY: TimeDelta = TimeDelta::from_seconds(5);
 /// Time between two requests for cosignatures that should have come.
 pub const RESTATE_EVERY: TimeDelta = TimeDelta::from_seconds(5);
 /// Time before a failed store operation is tried again, byte for byte.

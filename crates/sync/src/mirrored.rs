@@ -180,6 +180,11 @@ impl Mirrored {
         &mut self.mirror
     }
 
+    /// The root held here at `size`, if it is remembered.
+    pub(crate) fn root_at(&self, size: u64) -> Option<&Hash> {
+        self.roots.get(&size)
+    }
+
     fn remember_root(&mut self, size: u64, root: Hash) {
         self.roots.insert(size, root);
         if self.roots.len() > limits::CHECKPOINTS_KEPT_MAX {
@@ -201,6 +206,9 @@ impl Node {
             Ok(log) => log,
             Err(error) => return self.refuse_batch_of(peer, &peer, error.to_string(), turn),
         };
+        if self.is_own_lane(&log) {
+            return self.warn_of_own_fork(log, peer, turn);
+        }
         if let Err(message) = self.admit(peer, log) {
             return self.refuse_batch_of(peer, &log, message, turn);
         }
@@ -445,7 +453,7 @@ impl Node {
                 continue;
             }
             copy.behind = None;
-            if let Some(root) = copy.roots.get(&state.size)
+            if let Some(root) = copy.root_at(state.size)
                 && *root != state.root
             {
                 let message = format!(

@@ -318,12 +318,17 @@ impl Node {
         self.elapsed
     }
 
+    /// Whether this is one of the lanes written now.
+    pub(crate) fn is_own_lane(&self, log: &LogId) -> bool {
+        self.lanes.get(&log.lane).is_some_and(|lane| lane.log() == *log)
+    }
+
     /// Entries of a log that are durable here, if it is known.
     pub(crate) fn durable_size(&self, log: &LogId) -> Option<u64> {
         if let Some(copy) = self.copies.get(log) {
             return Some(copy.durable());
         }
-        self.lanes.get(&log.lane).filter(|lane| lane.log() == *log).map(Lane::size)
+        self.lanes.get(&log.lane).filter(|_| self.is_own_lane(log)).map(Lane::size)
     }
 
     /// Every log here with its durable size, in order.

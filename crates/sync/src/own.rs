@@ -112,6 +112,16 @@ impl Lane {
             || self.queue_bytes + more_bytes > limits::LANE_QUEUE_BYTES_MAX
     }
 
+    /// What waits, up to where a batch is closed.
+    fn next_drafts(&self) -> impl Iterator<Item = &Draft> {
+        let mut bytes = 0;
+        self.queue.iter().map(|(draft, _)| draft).take_while(move |draft| {
+            let before = bytes;
+            bytes += draft.body.content.len();
+            before < limits::BATCH_CONTENT_BYTES_MAX
+        })
+    }
+
     fn has_queued_pulse(&self) -> bool {
         self.queue.iter().any(|(draft, _)| draft.body.kind == kinds::PULSE)
     }
@@ -191,7 +201,7 @@ impl Node {
         if lane.in_flight.is_some() || lane.queue.is_empty() {
             return;
         }
-        let count = LaneWriter::fitting(lane.queue.iter().map(|(draft, _)| draft), charter).max(1);
+        let count = LaneWriter::fitting(lane.next_drafts(), charter).max(1);
         let (drafts, tickets): (Vec<Draft>, Vec<Option<Ticket>>) =
             lane.queue.drain(..count).unzip();
         lane.queue_bytes -= drafts.iter().map(|draft| draft.body.content.len()).sum::<usize>();

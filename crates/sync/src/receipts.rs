@@ -1,6 +1,7 @@
 //! Cosignatures: given for what is held here, taken for what partners hold.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base::NodeId;
 use log::{
@@ -169,7 +170,11 @@ impl Node {
         if known.is_some_and(|root| *root != stated.root)
             || self.durable_size(&log).is_none_or(|have| have < size)
         {
-            return self.warn_of_own_fork(log, size, peer, turn);
+            // An old log whose tail is still coming back is as it should be.
+            if self.is_own_lane(&log) {
+                self.warn_of_own_fork(log, peer, turn);
+            }
+            return;
         }
         for cosignature in cosignatures {
             self.take_receipt(log, size, cosignature, turn);
@@ -197,14 +202,11 @@ impl Node {
         }
     }
 
-    fn warn_of_own_fork(&mut self, log: LogId, size: u64, peer: NodeId, turn: &mut Turn<'_>) {
-        // An old log whose tail is still coming back is as it should be.
-        if self.lanes.get(&log.lane).is_none_or(|lane| lane.log() != log) {
-            return;
-        }
+    /// A partner has more of a current lane than the store knows: nobody but this node's key could
+    /// have made it.
+    pub(crate) fn warn_of_own_fork(&mut self, log: LogId, peer: NodeId, turn: &mut Turn<'_>) {
         let message = format!(
-            "expected the history of {log} as this store has it, got a checkpoint of size {size} \
-             from {peer} that this node signed and the store does not know"
+            "expected no more of {log} than this store has, got more of it back from {peer}"
         );
         self.finding(
             Finding {
@@ -212,7 +214,10 @@ impl Node {
                 severity: Severity::Error,
                 source: log.to_string(),
                 message,
-                hint: Some("stop the node: its store and its high-water file were both put back"),
+                hint: Some(
+                    "stop the node and remove its high-water file: it was put back together with \
+                     the store, and a new incarnation must begin",
+                ),
             },
             turn,
         );
@@ -260,6 +265,13 @@ impl Node {
         let log = checkpoint.checkpoint.log;
         let size = checkpoint.checkpoint.size;
         let Some(copy) = self.copies.get_mut(&log) else { return };
+        if copy.root_at(size) == Some(&checkpoint.checkpoint.root) {
+            // The very root that is held here: the origin's signature adds nothing.
+            for cosignature in cosignatures {
+                copy.confirm(cosignature.by, size);
+            }
+            return;
+        }
         match copy.mirror().observe(checkpoint.clone(), &self.charter) {
             Ok(Observation::Confirmed) => {
                 for cosignature in cosignatures {
@@ -288,15 +300,15 @@ impl Node {
         let node = log.node;
         let Some(record) = self.charter.node(node) else { return };
         let key = record.key;
+        if self.suspended.contains_key(&node) {
+            return;
+        }
         let bytes = proof.to_bytes();
         if let Err(error) = proof.clone().verify(&key) {
             return self.refuse_note(reported_by, error.to_string(), turn);
         }
-        if self.suspended.contains_key(&node) {
-            return;
-        }
-        let proof_bytes: std::sync::Arc<[u8]> = bytes.clone().into();
-        self.suspended.insert(node, proof_bytes.clone());
+        let shown: Arc<[u8]> = bytes.clone().into();
+        self.suspended.insert(node, shown.clone());
         let message = format!("expected one history of {log}, got two that {node} signed");
         let hint = "speak to the partner: its key is used twice or was stolen; its lanes are suspended here";
         let severity = Severity::Error;
@@ -305,14 +317,12 @@ impl Node {
             Finding { topic: "equivocation", severity, source, message, hint: Some(hint) },
             turn,
         );
-        let proof_output = proof_bytes;
-        turn.out.push(Output::Equivocation { node, log, reported_by, proof: proof_output });
+        turn.out.push(Output::Equivocation { node, log, reported_by, proof: shown });
         let writes = [Write::Equivocation(proof)];
         self.store(Purpose::Note, Precedence::Flash, writes.into(), Vec::new(), turn);
         let message = Message::Contested(bytes);
-        let others: Vec<NodeId> =
-            self.peers.keys().copied().filter(|peer| *peer != reported_by).collect();
-        for peer in others {
+        // The one that reported it too: it may have shown one half and not know the other.
+        for peer in self.peers.keys().copied().collect::<Vec<_>>() {
             if self.is_greeted(peer) {
                 send(peer, Precedence::Flash, &message, turn);
             }

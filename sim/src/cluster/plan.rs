@@ -138,11 +138,18 @@ impl Plan {
         let mut dice = Dice::new(seed, 1);
         let hosts = partners.len();
         let latency_ms = dice.pick(&[2, 5, 20, 80]);
+        // Two audiences a host and seed: each costs a key exchange per lane and start of a process.
+        let audiences: Vec<[Audience; 2]> = partners
+            .iter()
+            .map(|partner| {
+                let all: Vec<Audience> = charter.audiences_of(*partner).collect();
+                [charter.everyone(), dice.pick(&all)]
+            })
+            .collect();
         let mut statements: Vec<Statement> = (0..entries)
             .map(|number| {
                 let host = dice.index(hosts);
-                let audiences: Vec<Audience> = charter.audiences_of(partners[host]).collect();
-                Statement::draw(number, host, &audiences, &mut dice)
+                Statement::draw(number, host, &audiences[host], &mut dice)
             })
             .collect();
         bunch(&mut statements, &mut dice);

@@ -1,0 +1,231 @@
+//! Two histories, entries that do not open, clocks that are off: found, shown, kept.
+
+use base::{TimeDelta, Timestamp};
+use log::{
+    Batch, Body, Charter, CharterDraft, CosignatureKind, Draft, HybridClock, LaneWriter, LogHead,
+    LogId, Precedence, StoreReadExt, kinds, testing,
+};
+use sync::wire::Message;
+use sync::{Level, Output};
+
+use crate::cluster::{Cluster, KIND};
+
+const JPN: usize = 0;
+const KOR: usize = 1;
+const USA: usize = 2;
+
+/// A batch of KOR's own key that continues `head`.
+fn by_kor(
+    cluster: &mut Cluster,
+    head: &LogHead,
+    charter: &Charter,
+    text: &str,
+    at: Timestamp,
+) -> Batch {
+    let key = cluster.charter.secrets[&cluster.hosts[KOR].id].key.clone();
+    let mut writer = LaneWriter::new(charter.realm().clone(), head, key);
+    let body = Body { kind: KIND, edition: 1, content: text.as_bytes().to_vec() };
+    let draft = Draft { audience: charter.everyone(), body };
+    let mut clock = HybridClock::new(head.done.logged);
+    let made = writer.append(vec![draft], charter, &mut clock, at, &mut cluster.rng);
+    made.unwrap().batch
+}
+
+fn frame(batch: &Batch) -> Vec<u8> {
+    Message::Batch { complete: true, batch: batch.as_bytes().clone() }.encode()
+}
+
+fn convictions(cluster: &Cluster, host: usize) -> usize {
+    let convicts = |output: &&Output| matches!(output, Output::Equivocation { .. });
+    cluster.hosts[host].out.iter().filter(convicts).count()
+}
+
+#[test]
+fn two_histories_shown_to_two_partners_convict_and_suspend() {
+    let mut cluster = Cluster::three();
+    // KOR's own process stops; whoever holds its key signs two continuations.
+    let log: LogId = cluster.node(KOR).own_log(Precedence::Priority);
+    cluster.stop(KOR);
+    let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
+    let head = LogHead::start(log);
+    let (one, other) = (
+        by_kor(&mut cluster, &head, &charter, "one", at),
+        by_kor(&mut cluster, &head, &charter, "other", at),
+    );
+    let peer = cluster.hosts[KOR].id;
+    for host in [JPN, USA] {
+        cluster.input(host, sync::Input::Connected { peer });
+    }
+    cluster.clear();
+    cluster.deliver(KOR, JPN, frame(&one));
+    cluster.deliver(KOR, USA, frame(&other));
+    assert_eq!(
+        (cluster.texts(JPN), cluster.texts(USA)),
+        (vec!["one".into()], vec!["other".into()])
+    );
+    assert_eq!(convictions(&cluster, JPN) + convictions(&cluster, USA), 0);
+    // What each witnessed goes to the other within a round.
+    cluster.run_for(6_000);
+    for host in [JPN, USA] {
+        assert_eq!(convictions(&cluster, host), 1);
+        assert_eq!(cluster.node(host).suspended().collect::<Vec<_>>(), [peer]);
+        assert_eq!(cluster.hosts[host].store.equivocations().unwrap().len(), 1);
+        assert!(cluster.findings(host).iter().any(|message| message.contains("one history")));
+    }
+    // Nothing more is taken from that node, in any lane, and a restart does not forget it.
+    let more = LogHead::start(LogId { lane: Precedence::Flash, ..log });
+    let more = by_kor(&mut cluster, &more, &charter, "more", at);
+    cluster.deliver(KOR, JPN, frame(&more));
+    cluster.stop(JPN);
+    cluster.start(JPN);
+    cluster.input(JPN, sync::Input::Connected { peer });
+    cluster.deliver(KOR, JPN, frame(&more));
+    assert!(!cluster.texts(JPN).contains(&"more".to_owned()));
+    assert_eq!(cluster.node(JPN).suspended().collect::<Vec<_>>(), [peer]);
+}
+
+#[test]
+fn a_second_history_shown_to_one_partner_convicts_at_once_and_others_hear_of_it() {
+    let mut cluster = Cluster::three();
+    cluster.append(KOR, "JPN+KOR+USA", "true", Level::All);
+    let log = cluster.node(KOR).own_log(Precedence::Immediate);
+    let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
+    let head = LogHead::start(log);
+    let first = by_kor(&mut cluster, &head, &charter, "false", at);
+    // Brought to the size of the true one: an epoch entry and a statement.
+    assert_eq!(first.end(), 2);
+    cluster.clear();
+    cluster.deliver(KOR, JPN, frame(&first));
+    for host in [JPN, USA] {
+        assert_eq!(convictions(&cluster, host), 1, "host {host}");
+    }
+    assert!(!cluster.texts(JPN).contains(&"false".to_owned()));
+    let mut proof = cluster.hosts[JPN].out.iter().find_map(|output| match output {
+        Output::Equivocation { proof, .. } => Some(proof.to_vec()),
+        _ => None,
+    });
+    // A proof that proves nothing is refused.
+    let mut bad = proof.take().unwrap();
+    let last = bad.len() - 40;
+    bad[last] ^= 1;
+    let mut fresh = Cluster::three();
+    fresh.deliver(USA, JPN, Message::Contested(bad).encode());
+    assert_eq!(fresh.node(JPN).suspended().count(), 0);
+    assert_eq!(fresh.node(JPN).counters().notes_refused, 1);
+}
+
+/// The charter as KOR would have it if JPN's key for sealing were another.
+fn charter_with_another_kem(cluster: &mut Cluster) -> Charter {
+    let jpn = cluster.hosts[JPN].id;
+    let mut secrets = cluster.charter.secrets[&jpn].clone();
+    secrets.kem = vec![log::KemSecret::random(1, &mut cluster.rng)];
+    let charter = &cluster.charter.charter;
+    let mut draft = CharterDraft::new(charter.agreement().clone());
+    for (partner, root) in &cluster.charter.roots {
+        draft.sign_agreement(*partner, &root.key).unwrap();
+        let mut roster = charter.rosters()[partner].clone();
+        if *partner == jpn.partner() {
+            roster.nodes.insert(jpn, testing::node_record(&secrets));
+        }
+        draft.sign_roster(roster, &root.key).unwrap();
+    }
+    draft.finish().unwrap()
+}
+
+#[test]
+fn an_entry_that_does_not_open_is_witnessed_complained_of_and_not_held() {
+    let mut cluster = Cluster::three();
+    let charter = charter_with_another_kem(&mut cluster);
+    let log = cluster.node(KOR).own_log(Precedence::Priority);
+    let at = cluster.now;
+    let batch = by_kor(&mut cluster, &LogHead::start(log), &charter, "sealed wrongly", at);
+    cluster.clear();
+    cluster.deliver(KOR, JPN, frame(&batch));
+    assert!(cluster.texts(JPN).is_empty());
+    assert!(cluster.node(JPN).counters().unopened >= 1);
+    assert_eq!(cluster.node(JPN).gap(&log), Some(0));
+    let cosigned = cluster.sent(JPN, KOR).into_iter().find_map(|message| match message {
+        Message::Cosigned { cosignatures, .. } => Some(cosignatures),
+        _ => None,
+    });
+    let kinds_stated: Vec<CosignatureKind> = cosigned
+        .unwrap()
+        .iter()
+        .map(|bytes| log::Cosignature::from_bytes(bytes).unwrap().kind)
+        .collect();
+    assert_eq!(kinds_stated, [CosignatureKind::Witness]);
+    // The complaint travels as an entry, and KOR's operators hear of it.
+    cluster.run_for(200);
+    let complaint = |host: usize| {
+        let mut facts = cluster.facts(host).into_iter();
+        facts.any(|(fact, _)| fact.kind == kinds::COMPLAINT)
+    };
+    assert!(complaint(JPN) && complaint(KOR) && complaint(USA));
+    assert!(cluster.findings(KOR).iter().any(|message| message.contains("complaint")));
+    assert_eq!(cluster.hosts[KOR].store.complaints().unwrap().len(), 1);
+    // A restart does not make up for it.
+    cluster.stop(JPN);
+    cluster.start(JPN);
+    assert_eq!(cluster.node(JPN).gap(&log), Some(0));
+}
+
+#[test]
+fn what_the_sender_lacks_is_not_taken_for_what_is_addressed_elsewhere() {
+    let mut cluster = Cluster::three();
+    let log = cluster.node(KOR).own_log(Precedence::Priority);
+    let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
+    let batch = by_kor(&mut cluster, &LogHead::start(log), &charter, "lost", at);
+    // As KOR would send it after a rollback from which this entry never came back.
+    let sparse = batch.for_audience("AUS".parse().unwrap());
+    let message = Message::Batch { complete: false, batch: sparse.as_bytes().clone() };
+    cluster.clear();
+    cluster.deliver(KOR, JPN, message.encode());
+    assert_eq!(cluster.node(JPN).cut()[&log], 2, "its place in the tree is known");
+    assert_eq!(cluster.node(JPN).gap(&log), Some(0), "and it is not said to be held");
+    cluster.stop(JPN);
+    cluster.start(JPN);
+    assert_eq!(cluster.node(JPN).gap(&log), Some(0));
+}
+
+#[test]
+fn a_stamp_far_ahead_is_flagged_and_moves_no_clock() {
+    let mut cluster = Cluster::three();
+    let log = cluster.node(KOR).own_log(Precedence::Priority);
+    let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
+    let ahead = at + TimeDelta::from_seconds(3_600);
+    let batch = by_kor(&mut cluster, &LogHead::start(log), &charter, "tomorrow", ahead);
+    cluster.clear();
+    cluster.deliver(KOR, JPN, frame(&batch));
+    assert_eq!(cluster.texts(JPN), ["tomorrow"], "stored and told all the same");
+    assert!(cluster.findings(JPN)[0].contains("stamps near"));
+    cluster.append(JPN, "JPN+KOR", "today", Level::Local);
+    let today = cluster.facts(JPN).into_iter().find(|(fact, _)| fact.content == b"today");
+    assert!(today.unwrap().0.logged < at + TimeDelta::from_seconds(1));
+}
+
+#[test]
+fn later_statements_sort_after_what_their_origin_had_verified() {
+    let mut cluster = Cluster::three();
+    cluster.append(KOR, "JPN+KOR", "alert", Level::Local);
+    // JPN's clock is a second behind: its answer still comes after the alert.
+    cluster.now += -TimeDelta::from_seconds(1);
+    cluster.append(JPN, "JPN+KOR", "answer", Level::Local);
+    let logged = |text: &[u8]| {
+        let facts = cluster.facts(KOR);
+        facts.iter().find(|(fact, _)| fact.content == text).unwrap().0.logged
+    };
+    assert!(logged(b"answer") > logged(b"alert"));
+}
+
+#[test]
+fn others_that_saw_the_same_history_are_shown() {
+    let mut cluster = Cluster::three();
+    cluster.append(KOR, "JPN+KOR", "said", Level::Local);
+    cluster.run_for(6_000);
+    let lines = cluster.node(JPN).lines();
+    let kor = lines.iter().find(|line| line.peer == cluster.hosts[KOR].id).unwrap();
+    let lane = &kor.lanes[1];
+    assert_eq!(lane.lane, Precedence::Immediate);
+    assert_eq!((lane.received, lane.durable), (2, 2));
+    assert_eq!(lane.cross_checked_by[&cluster.hosts[USA].id], 2);
+}

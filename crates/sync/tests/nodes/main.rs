@@ -1,0 +1,9 @@
+//! Whole nodes against one another, with stores in memory and lines that deliver at once.
+
+extern crate watchfire_sync as sync;
+
+mod cluster;
+mod evidence;
+mod exchange;
+mod refusals;
+mod restarts;
