@@ -135,7 +135,8 @@ fn deny(context: &Context) -> Result<Ended, Error> {
 }
 
 fn clippy(context: &Context) -> Result<Ended, Error> {
-    call(cargo(context, &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    let words = ["clippy", "--workspace", "--all-targets", "--keep-going", "--"];
+    call(cargo(context, &[&words[..], &["--deny", "warnings"]].concat()))
 }
 
 fn docs(context: &Context) -> Result<Ended, Error> {
