@@ -1,6 +1,6 @@
 //! The store against what disks do: lost, torn and reordered writes, failing ones, flipped bytes.
 //!
-//! [`disk`] is a disk for SQLite that remembers what it was told, so that one run can be cut at every
+//! [`disk`] is a disk for `SQLite` that remembers what it was told, so that one run can be cut at every
 //! point; [`power`] and [`failures`] use it. [`bytes`] works on real files.
 
 mod bytes;
@@ -78,7 +78,7 @@ fn found(store: &SqliteStore, number: u64) -> Result<(usize, usize), log::Error>
     Ok((there, all))
 }
 
-/// Opens the store of the disk that SQLite knows as `vfs`.
+/// Opens the store of the disk that `SQLite` knows as `vfs`.
 fn open(vfs: &str, synchronous: &str) -> Result<SqliteStore, Error> {
     SqliteStore::open_with(Path::new(DATABASE), Access::Write, Some((vfs, synchronous)))
 }

@@ -41,11 +41,12 @@ fn containing(folder: &Path, needles: &[Vec<u8>]) -> (Vec<PathBuf>, usize) {
 
 /// The text as it may stand in a file: itself, in UTF-16, in hexadecimal.
 fn spellings(text: &str) -> Vec<Vec<u8>> {
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits =
+        |byte: u8| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
     vec![
         text.as_bytes().to_vec(),
         text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        hex.into_bytes(),
+        text.bytes().flat_map(digits).collect(),
     ]
 }
 

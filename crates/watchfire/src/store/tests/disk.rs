@@ -71,7 +71,7 @@ struct State {
 pub(super) struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
-    /// A new disk that SQLite knows by `name`, which must be new in this process.
+    /// A new disk that `SQLite` knows by `name`, which must be new in this process.
     pub(super) fn new(name: &str) -> Self {
         let disk = Self::default();
         sqlite_vfs::register(name, disk.clone(), false).expect("SQLite takes the disk");

@@ -1,4 +1,4 @@
-//! Commits that fail: the store port's promises for `Err`, with real SQLite.
+//! Commits that fail: the store port's promises for `Err`, with real `SQLite`.
 
 use log::Store as _;
 
@@ -30,7 +30,7 @@ fn whole((there, all): (usize, usize)) -> bool {
 /// the commit had failed, and how often not.
 fn fail_everywhere(name: &str, fault: Fault) -> (u64, u64) {
     let disk = Disk::new(name);
-    let (mut persisted, mut absent, mut failures) = (0, 0, 0);
+    let (mut persisted, mut absent, mut failures, mut changed) = (0, 0, 0, 0);
     for place in 0..PLACES {
         disk.replace(super::disk::Files::new());
         let mut store = open(name, "FULL").expect("an empty disk takes a store");
@@ -45,11 +45,8 @@ fn fail_everywhere(name: &str, fault: Fault) -> (u64, u64) {
         }
         failures += 1;
         result.expect_err("the disk failed");
-        let (there, all) = found(&store, BEFORE).expect("the store still reads");
-        assert!(
-            there == 0 || there == all,
-            "{fault:?} at {place}: part of a failed commit is read"
-        );
+        let (read, all) = found(&store, BEFORE).expect("the store still reads");
+        assert!(read == 0 || read == all, "{fault:?} at {place}: part of a failed commit is read");
         for cut in 0..CUTS {
             let found = after_cut(&disk, name, u64::from(place) * 1_000 + cut);
             assert!(
@@ -58,6 +55,7 @@ fn fail_everywhere(name: &str, fault: Fault) -> (u64, u64) {
             );
             let (there, all) = found[5];
             assert!(there == 0 || there == all, "{fault:?} at {place}: {there} of {all} rows");
+            changed += u64::from(there != read);
             *if there == 0 { &mut absent } else { &mut persisted } += 1;
         }
         store.commit(&writes(BEFORE)).expect("the same writes are taken again");
@@ -68,7 +66,7 @@ fn fail_everywhere(name: &str, fault: Fault) -> (u64, u64) {
     }
     assert!(failures > 0, "the fault never happened");
     println!(
-        "{fault:?}: failed at {failures} places; after power cuts the failed commit was there {persisted} times, absent {absent} times; every retry held"
+        "{fault:?}: failed at {failures} places; after power cuts the failed commit was there {persisted} times, absent {absent} times, {changed} times other than read before it; every retry held"
     );
     (persisted, absent)
 }
@@ -95,4 +93,48 @@ fn failed_and_not_persisted() {
 fn failed_but_persisted() {
     let (persisted, absent) = fail_everywhere("sync-lies", Fault::SyncLies);
     assert!(persisted > 0 && absent == 0, "{persisted} {absent}");
+}
+
+#[test]
+fn folding_back_may_fail_anywhere() {
+    let name = "fold-fails";
+    let disk = Disk::new(name);
+    let mut failures = 0;
+    for fault in [Fault::NoSpace, Fault::WriteFails, Fault::SyncLoses, Fault::SyncLies] {
+        for place in 0..PLACES {
+            disk.replace(super::disk::Files::new());
+            let mut store = open(name, "FULL").expect("an empty disk takes a store");
+            for number in 0..BEFORE {
+                store.commit(&writes(number)).expect("a healthy disk takes commits");
+            }
+            disk.arm(fault, place);
+            store.fold_back();
+            if !disk.disarm() {
+                break;
+            }
+            failures += 1;
+            for cut in 0..CUTS {
+                let found = after_cut(&disk, name, u64::from(place) * 1_000 + cut);
+                let (last, before) = found.split_last().expect("one more commit is looked for");
+                assert!(
+                    before.iter().all(|commit| whole(*commit)),
+                    "{fault:?} at {place}: {found:?}"
+                );
+                assert_eq!(last.0, 0);
+            }
+            store.fold_back();
+            store.commit(&writes(BEFORE)).expect("a healthy disk takes commits");
+            for cut in 0..CUTS {
+                let found = after_cut(&disk, name, u64::from(place) * 1_000 + 500 + cut);
+                assert!(
+                    found.iter().all(|commit| whole(*commit)),
+                    "{fault:?} at {place}: {found:?}"
+                );
+            }
+        }
+    }
+    assert!(failures > 4, "the faults never happened");
+    println!(
+        "folding back failed at {failures} places; nothing was lost, and it went on afterwards"
+    );
 }
