@@ -178,6 +178,17 @@ pub enum Output {
         /// What it states.
         kind: CosignatureKind,
     },
+    /// A partner that lacks something of one of this node's logs stated what it holds above that.
+    RangeReceipt {
+        /// Which log.
+        log: LogId,
+        /// First entry held.
+        from: u64,
+        /// First entry not stated to be held.
+        to: u64,
+        /// By whom.
+        by: NodeId,
+    },
     /// The state of a line changed, or its measurements did (at most once per ping).
     Line {
         /// The node at the other end.

@@ -1,6 +1,7 @@
 //! What partners have stated about this node's own logs.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use base::{NodeId, PartnerId};
 use log::{Audience, CosignatureKind};
@@ -16,6 +17,8 @@ pub(crate) struct Stated {
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     by: BTreeMap<NodeId, Stated>,
+    /// What nodes with a gap hold above it: their newest range receipt.
+    ranges: BTreeMap<NodeId, Range<u64>>,
     /// For each partner the size that covers everything addressed to it, pulses aside.
     needed: BTreeMap<PartnerId, u64>,
     /// The size that covers everything, pulses aside.
@@ -42,14 +45,28 @@ impl Evidence {
         (size > *known).then(|| std::mem::replace(known, size))
     }
 
+    /// Takes a verified range receipt; gives the part of it that is new, if any.
+    pub(crate) fn state_range(&mut self, by: NodeId, range: Range<u64>) -> Option<Range<u64>> {
+        let known = self.ranges.get(&by).cloned().unwrap_or(0..0);
+        if range.end <= known.end {
+            return None;
+        }
+        self.ranges.insert(by, range.clone());
+        Some(range.start.max(known.end)..range.end)
+    }
+
     pub(crate) fn stated(&self, by: NodeId) -> Stated {
         self.by.get(&by).copied().unwrap_or_default()
     }
 
-    /// Nodes other than the origin whose `holds` covers the entry at `index`; for those outside its
+    /// Nodes other than the origin whose `holds` or range receipt covers the entry at `index`; for those outside its
     /// audience that says nothing.
     pub(crate) fn holders(&self, index: u64) -> impl Iterator<Item = NodeId> + '_ {
-        self.by.iter().filter(move |(_, stated)| stated.holds > index).map(|(node, _)| *node)
+        let covered = move |node: &NodeId, stated: &Stated| {
+            let above = self.ranges.get(node).is_some_and(|range| range.contains(&index));
+            stated.holds > index || above
+        };
+        self.by.iter().filter(move |(node, stated)| covered(node, stated)).map(|(node, _)| *node)
     }
 
     /// Whether `node` has witnessed everything and holds everything addressed to its partner.
@@ -81,5 +98,10 @@ mod tests {
         assert!(evidence.complete(usa));
         assert_eq!(evidence.holders(1).collect::<Vec<_>>(), vec![usa]);
         assert_eq!(evidence.holders(0).collect::<Vec<_>>(), vec![jpn, usa]);
+        assert_eq!(evidence.state_range(jpn, 3..5), Some(3..5));
+        assert_eq!(evidence.state_range(jpn, 3..9), Some(5..9));
+        assert_eq!(evidence.state_range(jpn, 3..8), None, "an older receipt");
+        assert_eq!(evidence.holders(8).collect::<Vec<_>>(), vec![jpn]);
+        assert_eq!(evidence.holders(2).count(), 0);
     }
 }

@@ -27,6 +27,7 @@
 //! | `restore` | from a store to a node; incarnations |
 //! | `own` | own lanes: queue, batches, pulses |
 //! | `mirrored` | copies of other logs: verify, open, store, hold |
+//! | `gap` | what is addressed here and not held |
 //! | `holes` | old own logs put together from several partners' copies |
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
 //! | `peer`, `outgoing`, `line` | connections, what each peer lacks, pings |
@@ -44,6 +45,7 @@ mod config;
 mod error;
 mod evidence;
 mod findings;
+mod gap;
 mod holes;
 pub mod limits;
 mod line;

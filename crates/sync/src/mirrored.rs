@@ -4,17 +4,19 @@
 //! storage key; only what is written is reported held and cosigned.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
 use log::{
-    Accepted, Batch, Body, Complaint, Entry, Fact, Hash, IncarnationStart, Item, LaneMirror,
-    LogHead, LogId, Observation, OpenProblem, Precedence, Pulse, RejectReason, SignedCheckpoint,
-    Verified, Write, kinds,
+    Accepted, Batch, Body, Complaint, Entry, Fact, Hash, IncarnationStart, LaneMirror, LogHead,
+    LogId, Observation, OpenProblem, Precedence, Pulse, RejectReason, SignedCheckpoint, Verified,
+    Write, kinds,
 };
 
 use crate::api::{Arrival, CloseReason, Severity};
 use crate::findings::Finding;
+use crate::gap::Gap;
 use crate::holes::Holes;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
@@ -29,8 +31,8 @@ pub(crate) struct Mirrored {
     durable: u64,
     /// The newest stored checkpoint.
     checkpoint: Option<Verified<SignedCheckpoint>>,
-    /// The first entry addressed here that is not held, if there is one; `holds` stays below it.
-    gap: Option<u64>,
+    /// What is addressed here and not held, stored or not; `holds` stays below it.
+    gap: Option<Gap>,
     /// Entries below this came after a break in the line.
     backfill_below: u64,
     pending: VecDeque<Taken>,
@@ -57,7 +59,6 @@ struct Taken {
     end: u64,
     bytes: usize,
     checkpoint: Verified<SignedCheckpoint>,
-    gap: Option<u64>,
     writes: Vec<Write>,
 }
 
@@ -109,11 +110,16 @@ impl Mirrored {
     pub(crate) const fn holds_all(&self) -> bool {
         match self.gap {
             None => true,
-            Some(gap) => self.durable <= gap,
+            Some(gap) => self.durable <= gap.first,
         }
     }
 
-    pub(crate) const fn gap(&self) -> Option<u64> {
+    /// What is held and stored above a gap.
+    pub(crate) fn held_above_gap(&self) -> Option<Range<u64>> {
+        self.gap.filter(|gap| gap.end < self.durable).map(|gap| gap.end..self.durable)
+    }
+
+    pub(crate) const fn gap(&self) -> Option<Gap> {
         self.gap
     }
 
@@ -129,8 +135,8 @@ impl Mirrored {
         self.checkpoint = Some(checkpoint);
     }
 
-    pub(crate) fn restore_gap(&mut self, gap: u64) {
-        self.gap = Some(self.gap.map_or(gap, |known| known.min(gap)));
+    pub(crate) fn add_gap(&mut self, gap: Option<Gap>) {
+        self.gap = Gap::join(self.gap, gap);
     }
 
     /// The size to tell `peer`: what is durable, or less where it may still fill something.
@@ -326,7 +332,7 @@ impl Node {
     fn take(&mut self, peer: NodeId, complete: bool, accepted: Accepted, turn: &mut Turn<'_>) {
         let Accepted { batch, entries, checkpoint, head, backfill } = accepted;
         let log = batch.log();
-        let mut gap = if complete { None } else { first_hidden(&batch) };
+        let mut gap = if complete { None } else { Gap::of_hidden(&batch) };
         let mut writes = vec![Write::Batch(batch.clone()), Write::Head(head)];
         let mut opened: Vec<(u64, Body)> = Vec::new();
         let mut headers = Vec::new();
@@ -340,7 +346,7 @@ impl Node {
                     headers.push(entry);
                 }
                 Err(problem) => {
-                    gap = Some(gap.map_or(index, |first| first.min(index)));
+                    gap = Gap::join(gap, Some(Gap::at(index)));
                     unopened.insert(index);
                     writes.extend(self.complain(&entry, &problem, turn));
                 }
@@ -353,8 +359,9 @@ impl Node {
         let copy = self.copies.get_mut(&log).expect("a batch was taken by its copy");
         let late = backfill || batch.end() <= copy.backfill_below;
         let arrival = if late { Arrival::Backfilled } else { Arrival::Live };
-        if let Some(gap) = gap {
-            writes.push(gap_note(log, copy.gap.map_or(gap, |known| known.min(gap))));
+        if gap.is_some() {
+            copy.add_gap(gap);
+            writes.extend(copy.gap.map(|gap| gap.note(&log)));
         }
         let bytes = batch.as_bytes().len();
         if log.node == self.me {
@@ -363,7 +370,7 @@ impl Node {
         }
         copy.pending_bytes += bytes;
         copy.remember_root(batch.end(), checkpoint.checkpoint.root);
-        copy.pending.push_back(Taken { end: batch.end(), bytes, checkpoint, gap, writes });
+        copy.pending.push_back(Taken { end: batch.end(), bytes, checkpoint, writes });
         for (entry, (_, body)) in headers.iter().zip(opened) {
             self.notice(peer, entry, &body, turn);
             tell(Fact::new(entry, body), arrival, turn);
@@ -480,7 +487,6 @@ impl Node {
             writes.append(&mut taken.writes);
             if let Some(before) = &last {
                 taken.bytes += before.bytes;
-                taken.gap = before.gap.or(taken.gap);
             }
             last = Some(taken);
         }
@@ -498,9 +504,6 @@ impl Node {
         copy.durable = end;
         copy.pending_bytes -= stored.bytes;
         copy.checkpoint = Some(stored.checkpoint);
-        if let Some(gap) = stored.gap {
-            copy.restore_gap(gap);
-        }
         if log.node == self.me {
             self.report_returned(log, turn);
             self.store_filled(log, turn);
@@ -575,20 +578,4 @@ impl Node {
             self.want(log.node, log, from, turn);
         }
     }
-}
-
-fn first_hidden(batch: &Batch) -> Option<u64> {
-    batch.items().iter().find_map(|item| match item {
-        Item::Hidden(run) => Some(run.first),
-        Item::Entry(_) => None,
-    })
-}
-
-/// The name of the note that keeps the first entry of `log` that is not held.
-pub(crate) fn gap_name(log: &LogId) -> String {
-    format!("gap/{log}")
-}
-
-fn gap_note(log: LogId, gap: u64) -> Write {
-    Write::Meta { name: gap_name(&log), value: gap.to_be_bytes().to_vec() }
 }

@@ -1,12 +1,13 @@
 //! Cosignatures: given for what is held here, taken for what partners hold.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use base::NodeId;
 use log::{
-    Checkpoint, Cosignature, CosignatureKind, EquivocationProof, LogId, Observation, Precedence,
-    RejectReason, SignedCheckpoint, Verified, Write,
+    Checkpoint, Cosignature, CosignatureKind, EquivocationProof, HoldsRange, LogId, Observation,
+    Precedence, RejectReason, SignedCheckpoint, Verified, Write,
 };
 
 use crate::api::{Output, Severity};
@@ -21,6 +22,7 @@ use crate::wire::Message;
 #[derive(Debug, Default)]
 pub(crate) struct ReceiptQueue {
     waiting: BTreeMap<(LogId, NodeId, CosignatureKind), Verified<Cosignature>>,
+    ranges: BTreeMap<(LogId, NodeId), Verified<HoldsRange>>,
     in_flight: bool,
 }
 
@@ -29,6 +31,15 @@ impl ReceiptQueue {
         self.in_flight = false;
     }
 }
+
+/// What a partner states about a checkpoint.
+enum Statement {
+    Cosignature(Verified<Cosignature>),
+    Range(Verified<HoldsRange>),
+}
+
+/// The first bytes of a range receipt.
+const RANGE_MAGIC: &[u8] = b"WFH";
 
 impl Node {
     /// States what is held here about a log to its origin.
@@ -43,7 +54,13 @@ impl Node {
         } else {
             &[CosignatureKind::Witness]
         };
-        let message = self.cosigned(&checkpoint, kinds, turn);
+        let above = copy.held_above_gap();
+        let mut message = self.cosigned(&checkpoint, kinds, turn);
+        if let (Some(range), Message::Cosigned { cosignatures, .. }) = (above, &mut message) {
+            let key = &self.secrets.holds;
+            let receipt = HoldsRange::sign(self.me, range, &checkpoint, turn.now, key);
+            cosignatures.push(receipt.to_bytes());
+        }
         send(log.node, log.lane, &message, turn);
     }
 
@@ -106,8 +123,8 @@ impl Node {
         };
         let mut verified = Vec::new();
         for bytes in cosignatures {
-            match self.verify_cosignature(&checkpoint.checkpoint, bytes) {
-                Ok(cosignature) => verified.push(cosignature),
+            match self.verify_statement(&checkpoint.checkpoint, bytes) {
+                Ok(statement) => verified.push(statement),
                 Err(error) => return self.refuse_note(peer, error.to_string(), turn),
             }
         }
@@ -116,6 +133,28 @@ impl Node {
         } else {
             self.take_cross_check(peer, &checkpoint, &verified, turn);
         }
+    }
+
+    fn verify_statement(
+        &self,
+        checkpoint: &Checkpoint,
+        bytes: &[u8],
+    ) -> Result<Statement, log::Error> {
+        if !bytes.starts_with(RANGE_MAGIC) {
+            return self.verify_cosignature(checkpoint, bytes).map(Statement::Cosignature);
+        }
+        let receipt = HoldsRange::from_bytes(bytes)?;
+        let unknown = || log::Error::NotInCharter {
+            what: "a node that states what it holds",
+            got: receipt.by.to_string(),
+            edition: self.charter.edition(),
+        };
+        let key = self.charter.node(receipt.by).ok_or_else(unknown)?.holds;
+        if receipt.checkpoint != *checkpoint {
+            let whose = receipt.by.to_string();
+            return Err(log::Error::Signature { whose, over: "the checkpoint it came with" });
+        }
+        receipt.verify(&key).map(Statement::Range)
     }
 
     fn verify_cosignature(
@@ -152,7 +191,7 @@ impl Node {
         &mut self,
         peer: NodeId,
         checkpoint: SignedCheckpoint,
-        cosignatures: Vec<Verified<Cosignature>>,
+        statements: Vec<Statement>,
         turn: &mut Turn<'_>,
     ) {
         let stated = checkpoint.checkpoint.clone();
@@ -176,8 +215,11 @@ impl Node {
             }
             return;
         }
-        for cosignature in cosignatures {
-            self.take_receipt(log, size, cosignature, turn);
+        for statement in statements {
+            match statement {
+                Statement::Cosignature(made) => self.take_receipt(log, size, made, turn),
+                Statement::Range(receipt) => self.take_range(log, receipt, turn),
+            }
         }
     }
 
@@ -236,21 +278,37 @@ impl Node {
         turn.out.push(Output::Receipt { log, size, by, kind });
         self.receipts.waiting.insert((log, by, kind), cosignature);
         if kind == CosignatureKind::Holds {
-            for (entry, ticket) in self.tickets.between(log, before, size) {
-                let holders = self.holders(&entry);
-                self.tickets.held(entry, ticket, &holders, turn.out);
-            }
+            self.tell_waiting(log, before..size, turn);
+        }
+    }
+
+    fn take_range(&mut self, log: LogId, receipt: Verified<HoldsRange>, turn: &mut Turn<'_>) {
+        let (by, from, to) = (receipt.by, receipt.from, receipt.to);
+        let evidence = self.evidence.entry(log).or_default();
+        let Some(news) = evidence.state_range(by, from..to) else { return };
+        turn.out.push(Output::RangeReceipt { log, from, to, by });
+        self.receipts.ranges.insert((log, by), receipt);
+        self.tell_waiting(log, news, turn);
+    }
+
+    /// Entries of an own log gained a holder: what waited for it may be acknowledged.
+    fn tell_waiting(&mut self, log: LogId, range: Range<u64>, turn: &mut Turn<'_>) {
+        for (entry, ticket) in self.tickets.between(log, range.start, range.end) {
+            let holders = self.holders(&entry);
+            self.tickets.held(entry, ticket, &holders, turn.out);
         }
     }
 
     /// Writes the receipts that wait, one operation at a time.
     pub(crate) fn flush_receipts(&mut self, turn: &mut Turn<'_>) {
-        if self.receipts.in_flight || self.receipts.waiting.is_empty() {
+        let ReceiptQueue { waiting, ranges, in_flight } = &mut self.receipts;
+        if *in_flight || (waiting.is_empty() && ranges.is_empty()) {
             return;
         }
-        self.receipts.in_flight = true;
-        let waiting = std::mem::take(&mut self.receipts.waiting);
-        let writes: Vec<Write> = waiting.into_values().map(Write::Cosignature).collect();
+        *in_flight = true;
+        let cosignatures = std::mem::take(waiting).into_values().map(Write::Cosignature);
+        let ranges = std::mem::take(ranges).into_values().map(Write::Receipt);
+        let writes: Vec<Write> = cosignatures.chain(ranges).collect();
         self.store(Purpose::Receipts, Precedence::Routine, writes.into(), Vec::new(), turn);
     }
 
@@ -259,28 +317,33 @@ impl Node {
         &mut self,
         peer: NodeId,
         checkpoint: &SignedCheckpoint,
-        cosignatures: &[Verified<Cosignature>],
+        statements: &[Statement],
         turn: &mut Turn<'_>,
     ) {
         let log = checkpoint.checkpoint.log;
         let size = checkpoint.checkpoint.size;
+        let cosignatures = statements.iter().filter_map(|statement| match statement {
+            Statement::Cosignature(made) => Some(made.by),
+            Statement::Range(_) => None,
+        });
+        let witnesses: Vec<NodeId> = cosignatures.collect();
         let Some(copy) = self.copies.get_mut(&log) else { return };
         if copy.root_at(size) == Some(&checkpoint.checkpoint.root) {
             // The very root that is held here: the origin's signature adds nothing.
-            for cosignature in cosignatures {
-                copy.confirm(cosignature.by, size);
+            for by in witnesses {
+                copy.confirm(by, size);
             }
             return;
         }
         match copy.mirror().observe(checkpoint.clone(), &self.charter) {
             Ok(Observation::Confirmed) => {
-                for cosignature in cosignatures {
-                    copy.confirm(cosignature.by, size);
+                for by in witnesses {
+                    copy.confirm(by, size);
                 }
             }
             Ok(Observation::Ahead) => {
-                for cosignature in cosignatures {
-                    copy.confirm_later(cosignature.by, checkpoint.clone());
+                for by in witnesses {
+                    copy.confirm_later(by, checkpoint.clone());
                 }
             }
             Ok(Observation::Unknown) => {}

@@ -21,8 +21,9 @@ use log::{
 use crate::Error;
 use crate::api::{Arrival, Output, Severity};
 use crate::findings::Finding;
+use crate::gap::Gap;
 use crate::limits;
-use crate::mirrored::{Mirrored, gap_name};
+use crate::mirrored::Mirrored;
 use crate::node::{Node, NodeParts, Setup, Turn};
 use crate::own::{Lane, tell};
 
@@ -101,10 +102,8 @@ impl Node {
             let (realm, partner) = (self.charter.realm().clone(), self.me.partner());
             let copy = self.planted(Mirrored::new(LaneMirror::new(realm, partner, head)));
             self.copies.insert(log, copy);
-            if let Some(value) = store.meta(&gap_name(&log))?
-                && let Ok(bytes) = value.as_slice().try_into()
-            {
-                self.copy_mut(&log).restore_gap(u64::from_be_bytes(bytes));
+            if let Some(value) = store.meta(&Gap::name(&log))? {
+                self.copy_mut(&log).add_gap(Gap::read(&value));
             }
         }
         let mut epochs = VecDeque::new();
@@ -131,6 +130,9 @@ impl Node {
             let evidence = self.evidence.entry(log).or_default();
             for cosignature in store.cosignatures(&log)? {
                 evidence.state(cosignature.by, cosignature.kind, cosignature.checkpoint.size);
+            }
+            for receipt in store.receipts(&log)? {
+                evidence.state_range(receipt.by, receipt.from..receipt.to);
             }
         } else {
             for cosignature in store.cosignatures(&log)? {
@@ -175,7 +177,7 @@ impl Node {
             }
             let Some(body) = bodies.remove(&index) else {
                 if !current {
-                    self.copy_mut(&log).restore_gap(index);
+                    self.copy_mut(&log).add_gap(Some(Gap::at(index)));
                     unopened.insert(index);
                 }
                 continue;

@@ -81,7 +81,7 @@ impl Node {
 
     /// For a log with entries addressed here that are not held: the first of them.
     pub fn gap(&self, log: &LogId) -> Option<u64> {
-        self.copies.get(log).and_then(crate::mirrored::Mirrored::gap)
+        self.copies.get(log).and_then(crate::mirrored::Mirrored::gap).map(|gap| gap.first)
     }
 
     /// Counts since the process started.

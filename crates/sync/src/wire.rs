@@ -14,7 +14,7 @@
 //! 3 held      log 22 | size u64           durable at the sender up to `size`
 //! 4 want      log 22 | from u64           send again from `from`
 //! 5 cosigned  signed checkpoint: u16 length, bytes | count u8 (1 to 4)
-//!             | count x (cosignature: u16 length, bytes)
+//!             | count x (cosignature or range receipt: u16 length, bytes)
 //! 6 ping      t1 i64 ns
 //! 7 pong      t1 i64 ns | t2 i64 ns | t3 i64 ns
 //! 8 contested equivocation proof, at most 64 KiB
@@ -66,7 +66,7 @@ pub enum Message {
     Cosigned {
         /// The origin's signed checkpoint, as the log crate encodes it.
         checkpoint: Vec<u8>,
-        /// Cosignatures over it, as the log crate encodes them; 1 to 4.
+        /// Cosignatures and range receipts over it, as the log crate encodes them; 1 to 4.
         cosignatures: Vec<Vec<u8>>,
     },
     /// Are you there, and what is your clock?

@@ -229,3 +229,34 @@ fn others_that_saw_the_same_history_are_shown() {
     assert_eq!((lane.received, lane.durable), (2, 2));
     assert_eq!(lane.cross_checked_by[&cluster.hosts[USA].id], 2);
 }
+
+#[test]
+fn above_a_gap_ranges_are_stated_and_what_waits_is_acknowledged() {
+    let mut cluster = Cluster::three();
+    let log = cluster.node(KOR).own_log(Precedence::Priority);
+    // The first batch of the lane reaches JPN without what is in it; KOR's own store has it whole.
+    cluster.disconnect(KOR, JPN);
+    let content = b"lost on the way";
+    cluster.append_in(KOR, Precedence::Priority, "JPN+KOR+USA", content, Level::Local);
+    let first = cluster.hosts[KOR].store.batches(&log, 0, 1, usize::MAX).unwrap().remove(0);
+    let sparse = first.for_audience("AUS".parse().unwrap()).as_bytes().clone();
+    let peer = cluster.hosts[KOR].id;
+    cluster.input(JPN, sync::Input::Connected { peer });
+    cluster.deliver(KOR, JPN, Message::Batch { complete: false, batch: sparse }.encode());
+    cluster.connect(KOR, JPN);
+    cluster.clear();
+    // A new process at KOR means a new key, so JPN can open what follows.
+    cluster.stop(KOR);
+    cluster.start(KOR);
+    cluster.connect_all();
+    let ticket = cluster.append_in(KOR, Precedence::Priority, "JPN+KOR+USA", b"above", Level::All);
+    assert_eq!(cluster.texts(JPN), ["above"]);
+    let (entry, holders) = cluster.acknowledged(KOR, ticket).unwrap();
+    assert_eq!(holders.len(), 3);
+    assert_eq!(cluster.stated(KOR, JPN, Precedence::Priority, CosignatureKind::Holds), 0);
+    assert!(!cluster.node(KOR).receipts_complete(), "the first statement is not held by JPN");
+    cluster.stop(KOR);
+    cluster.start(KOR);
+    assert_eq!(cluster.node(KOR).holders(&entry).len(), 3, "range receipts are kept");
+    assert_eq!(cluster.hosts[KOR].store.receipts(&log).unwrap().len(), 1);
+}
