@@ -13,6 +13,12 @@ use super::observation::Observation;
 
 /// Gates by degrees of freedom: 99.97% of true plots pass.
 const GATES: [f64; 4] = [0.0, 13.1, 16.2, 18.8];
+/// Elements of the boost model's state.
+const BOOST_ELEMENTS: usize = 9;
+/// How long before a plot that does not fit thrust may have changed, seconds.
+const THRUST_CHANGE_S: f64 = 3.0;
+/// Speed that a dying engine may yet add after a fall was started, m/s.
+const TAIL_OFF_MPS: f64 = 20.0;
 /// A fall is accepted after this many plots of its own,
 const FALL_UPDATES_MIN: u32 = 6;
 /// after this time, seconds: a weak upper stage (5 m/s²) shows itself in less,
@@ -142,26 +148,25 @@ impl Bank {
     /// `duration_s`: the least over the models of innovation squared plus ln det, with the gate's
     /// own price; `None` outside every gate.
     pub(super) fn cost(&self, observation: &Observation, duration_s: f64) -> Option<(f64, f64)> {
-        let room = |mps2: f64| {
-            let reach_m =
-                0.5 * mps2 * duration_s.abs().min(20.0) * duration_s.abs().min(20.0) / 3.0;
+        // Three sigma of room for an acceleration that began `before_s` before the last plot.
+        let room = |mps2: f64, before_s: f64| {
+            let time_s = (duration_s.abs() + before_s).min(20.0);
+            let reach_m = 0.5 * mps2 * time_s * time_s / 3.0;
             reach_m * reach_m
         };
         let gated = |fit: Option<Fit>| {
             let fit = fit.filter(|fit| fit.distance2 <= GATES[fit.freedom])?;
             Some((fit.distance2 + fit.log_det, GATES[fit.freedom] + fit.log_det))
         };
-        let cruise = self
-            .cruise
-            .as_ref()
-            .and_then(|model| gated(model.fit(&observation.linear(&model.position()), room(12.0))));
-        let boost =
-            self.boost.as_ref().filter(|_| self.lean > LEAN_BOOST_GATE).and_then(|model| {
-                gated(model.fit(&observation.linear(&model.position()), room(60.0)))
-            });
+        let cruise = self.cruise.as_ref().and_then(|model| {
+            gated(model.fit(&observation.linear(&model.position()), room(12.0, 0.0)))
+        });
+        let boost = self.boost.as_ref().filter(|_| self.lean > LEAN_BOOST_GATE).and_then(|model| {
+            gated(model.fit(&observation.linear(&model.position()), room(60.0, THRUST_CHANGE_S)))
+        });
         let fall = self.fall.as_ref().filter(|falling| falling.accepted).and_then(|falling| {
             let model = &falling.estimate;
-            gated(model.fit(&observation.linear(&model.position()), room(1.0)))
+            gated(model.fit(&observation.linear(&model.position()), room(1.0, 0.0)))
         });
         [fall, boost, cruise].into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0))
     }
@@ -177,7 +182,8 @@ impl Bank {
             falling.estimate.bound_drag();
             falling.updates = falling.updates.saturating_add(1);
             falling.age_s += duration_s.max(0.0);
-            falling.misfit = faded(falling.misfit, &fit);
+            let fade = if falling.accepted { faded_slowly } else { faded };
+            falling.misfit = fade(falling.misfit, &fit);
             Some(fit)
         });
         if let Some(fit) = &cruise {
@@ -287,8 +293,12 @@ impl Bank {
 
 impl Falling {
     fn start(boost: &Boost) -> Self {
+        let mut estimate = Fall::from_moving(boost);
+        for i in 3..6 {
+            estimate.covariance.0[i][i] += TAIL_OFF_MPS * TAIL_OFF_MPS;
+        }
         Self {
-            estimate: Fall::from_moving(boost),
+            estimate,
             updates: 0,
             age_s: 0.0,
             evidence: 0.0,
@@ -321,6 +331,14 @@ fn faded(misfit: f64, fit: &Fit) -> f64 {
     MISFIT_FADE * misfit + (1.0 - MISFIT_FADE) * now.min(50.0)
 }
 
+/// The same for an accepted fall, where one or two false plots at the gate's edge must not count for
+/// thrust: a longer memory, and no plot counts for more than the gate lets pass.
+fn faded_slowly(misfit: f64, fit: &Fit) -> f64 {
+    const FADE: f64 = 0.88;
+    let now = fit.distance2 / fit.freedom as f64;
+    FADE * misfit + (1.0 - FADE) * now.min(7.0)
+}
+
 /// How well `observation` fitted; the model is then updated, loosened first for an unforeseen
 /// acceleration of `mps2` if the plot lay outside the gate.
 fn correct<const N: usize>(
@@ -331,8 +349,11 @@ fn correct<const N: usize>(
 ) -> Option<Fit> {
     let linear = observation.linear(&model.position());
     let fit = model.fit(&linear, 0.0)?;
-    if fit.distance2 > GATES[fit.freedom] && mps2 > 0.0 {
-        loosen(model, duration_s, mps2);
+    // Thrust ends or begins between plots: its model must let go at the first doubt.
+    let doubt = if N == BOOST_ELEMENTS { 0.5 } else { 1.0 };
+    if fit.distance2 > doubt * GATES[fit.freedom] && mps2 > 0.0 {
+        let before_s = if N == BOOST_ELEMENTS { THRUST_CHANGE_S } else { 0.0 };
+        loosen(model, duration_s.abs() + before_s, mps2);
     }
     model.update(&linear);
     Some(fit)
@@ -347,7 +368,7 @@ fn loosen<const N: usize>(model: &mut Gaussian<N>, duration_s: f64, mps2: f64) {
     model.covariance.add_block(0, 3, &identity, reach * speed);
     model.covariance.add_block(3, 0, &identity, reach * speed);
     model.covariance.add_block(3, 3, &identity, speed * speed * 1.01);
-    if N == 9 {
+    if N == BOOST_ELEMENTS {
         model.covariance.add_block(6, 6, &identity, mps2 * mps2);
     }
 }
