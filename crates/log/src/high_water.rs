@@ -8,8 +8,8 @@
 //! sha256 <64 hex digits over everything before this line>
 //! ```
 //!
-//! The shell writes it after the store's commit and before anything signed leaves the node, by writing
-//! a new file, syncing it and renaming it. A store that is behind it was restored or rolled back, and
+//! The shell writes it after the store's commit and before anything signed leaves the node, in a way
+//! that a torn write leaves an older whole one (two slots written in turn). A store that is behind it was restored or rolled back, and
 //! continuing its logs would sign a second history: the node starts a new incarnation whose first entry
 //! ([`crate::IncarnationStart`]) cites the old logs, and the lost tail comes back from partners.
 

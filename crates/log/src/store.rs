@@ -168,8 +168,8 @@ pub trait Store: StoreRead {
     /// Puts all rows of `writes`, replacing those with equal keys, as one atomic act.
     ///
     /// - `Ok`: every row survives a crash of the process and loss of power (not loss of the disk).
-    /// - `Err`: all rows or none may have been persisted; a read afterwards tells which, and what it
-    ///   tells stays true. Committing the same writes again is safe.
+    /// - `Err`: all rows or none may have been persisted, and a read before the store is opened again
+    ///   may say "absent" of rows that are on the disk. Committing the same writes again is safe.
     /// - After a crash during a commit the store has all of its rows or none.
     fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 }
