@@ -247,7 +247,7 @@ fn shots(name: &str, object: &str) -> (Played, Vec<Shot>, Timestamp) {
             let nearer = |other: &&Truth| {
                 shot(&track, other, last).is_some_and(|shot| shot.miss_m < mine.miss_m)
             };
-            if !others.iter().any(|other| nearer(other)) {
+            if !others.iter().any(nearer) {
                 shots.push(mine);
             }
         }

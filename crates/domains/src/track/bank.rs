@@ -297,14 +297,7 @@ impl Falling {
         for i in 3..6 {
             estimate.covariance.0[i][i] += TAIL_OFF_MPS * TAIL_OFF_MPS;
         }
-        Self {
-            estimate,
-            updates: 0,
-            age_s: 0.0,
-            evidence: 0.0,
-            misfit: 1.0,
-            accepted: false,
-        }
+        Self { estimate, updates: 0, age_s: 0.0, evidence: 0.0, misfit: 1.0, accepted: false }
     }
 }
 

@@ -90,18 +90,18 @@ pub struct SensorInfo {
     pub kind: SensorKind,
     /// Its site; needed for radars and ASTERIX, else it may be unknown.
     pub position: Option<Geodetic>,
-    /// Standard deviation of slant range, metres, above 0 to 100 km (may be 0 for geodetic sensors,
+    /// Standard deviation of slant range, metres, 0.1 to 100 km (may be 0 for geodetic sensors,
     /// whose plots carry their own, like the next two).
     pub sigma_range_m: f64,
-    /// Standard deviation of azimuth, degrees, above 0 to 45.
+    /// Standard deviation of azimuth, degrees, 0.0001 to 45.
     pub sigma_azimuth_deg: f64,
-    /// Standard deviation of elevation, degrees, above 0 to 45.
+    /// Standard deviation of elevation, degrees, 0.0001 to 45.
     pub sigma_elevation_deg: f64,
-    /// Probability of detection in one scan, above 0 to 1.
+    /// Probability of detection in one scan, 0.001 to 1.
     pub pd: f64,
     /// Expected false plots in one scan, 0 to [`limits::SCAN_PLOTS_MAX`].
     pub clutter: f64,
-    /// Seconds from one look at a place to the next, above 0 to 3,600.
+    /// Seconds from one look at a place to the next, 0.001 to 3,600.
     pub period_s: f64,
 }
 
@@ -121,7 +121,7 @@ pub struct Plot {
 pub enum PlotReport {
     /// A radar's polar plot.
     Radar {
-        /// Slant range, metres, above 0 to 100,000 km.
+        /// Slant range, metres, 1 m to 100,000 km.
         range_m: f64,
         /// Clockwise from true north, degrees, -360 to 360.
         azimuth_deg: f64,
@@ -138,14 +138,14 @@ pub enum PlotReport {
         lon_deg: f64,
         /// Height above the ellipsoid, metres.
         height_m: f64,
-        /// Standard deviation in each direction, metres, above 0 to 1,000 km.
+        /// Standard deviation in each direction, metres, 0.1 to 1,000 km.
         sigma_m: f64,
     },
     /// An ASTERIX target report.
     Asterix(AsterixReport),
 }
 
-/// Standard deviations of a polar plot, each above 0.
+/// Standard deviations of a polar plot, in the ranges of [`SensorInfo`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolarSigmas {
@@ -390,7 +390,9 @@ impl From<Declared> for DeclaredReport {
     }
 }
 
-const POSITIVE: f64 = 1e-9;
+/// No sensor is better than these: metres, degrees (0.4 seconds of arc).
+const SIGMA_M_MIN: f64 = 0.1;
+const SIGMA_DEG_MIN: f64 = 1e-4;
 
 fn within(what: &'static str, got: f64, min: f64, max: f64, whose: &Whose) -> Result<(), Fault> {
     if (min..=max).contains(&got) {
@@ -414,11 +416,13 @@ fn check_sensor(sensor: &SensorInfo, whose: &Whose) -> Result<(), Fault> {
     }
     let range = |what, got, min, max| within(what, got, min, max, whose);
     // Plots of a geodetic sensor carry their own sigma.
-    let least = if sensor.kind == SensorKind::Geodetic { 0.0 } else { POSITIVE };
-    range("sigma_range_m", sensor.sigma_range_m, least, 1e5)?;
-    range("sigma_azimuth_deg", sensor.sigma_azimuth_deg, least, 45.0)?;
-    range("sigma_elevation_deg", sensor.sigma_elevation_deg, least, 45.0)?;
-    range("pd", sensor.pd, POSITIVE, 1.0)?;
+    let geodetic = sensor.kind == SensorKind::Geodetic;
+    let least_m = if geodetic { 0.0 } else { SIGMA_M_MIN };
+    let least_deg = if geodetic { 0.0 } else { SIGMA_DEG_MIN };
+    range("sigma_range_m", sensor.sigma_range_m, least_m, 1e5)?;
+    range("sigma_azimuth_deg", sensor.sigma_azimuth_deg, least_deg, 45.0)?;
+    range("sigma_elevation_deg", sensor.sigma_elevation_deg, least_deg, 45.0)?;
+    range("pd", sensor.pd, 1e-3, 1.0)?;
     range("clutter", sensor.clutter, 0.0, limits::SCAN_PLOTS_MAX as f64)?;
     range("period_s", sensor.period_s, 1e-3, 3_600.0)
 }
@@ -434,9 +438,9 @@ fn check_plot(sensor: &SensorInfo, plot: &Plot, whose: &Whose) -> Result<(), Fau
             range("azimuth_deg", *azimuth_deg, -360.0, 360.0)?;
             range("elevation_deg", *elevation_deg, -90.0, 90.0)?;
             if let Some(sigmas) = sigmas {
-                range("sigmas.range_m", sigmas.range_m, POSITIVE, 1e5)?;
-                range("sigmas.azimuth_deg", sigmas.azimuth_deg, POSITIVE, 45.0)?;
-                range("sigmas.elevation_deg", sigmas.elevation_deg, POSITIVE, 45.0)?;
+                range("sigmas.range_m", sigmas.range_m, SIGMA_M_MIN, 1e5)?;
+                range("sigmas.azimuth_deg", sigmas.azimuth_deg, SIGMA_DEG_MIN, 45.0)?;
+                range("sigmas.elevation_deg", sigmas.elevation_deg, SIGMA_DEG_MIN, 45.0)?;
             }
             Ok(())
         }
@@ -444,7 +448,7 @@ fn check_plot(sensor: &SensorInfo, plot: &Plot, whose: &Whose) -> Result<(), Fau
             range("lat_deg", *lat_deg, -90.0, 90.0)?;
             range("lon_deg", *lon_deg, -180.0, 360.0)?;
             range("height_m", *height_m, -20_000.0, 1e8)?;
-            range("sigma_m", *sigma_m, POSITIVE, 1e6)
+            range("sigma_m", *sigma_m, SIGMA_M_MIN, 1e6)
         }
         (PlotReport::Asterix(report), SensorKind::Asterix) => check_asterix(report, whose),
         _ => {

@@ -4,7 +4,7 @@ use base::{Degrees, Geodetic, LocalFrame, Metres, Position, Radians, Timestamp, 
 
 use super::events::{AsterixReport, Plot, PlotReport, Scan, SensorInfo};
 use super::identity::Identity;
-use super::matrix::{Matrix, Vector3, norm, scaled};
+use super::matrix::{Matrix, Vector3, dot, norm, outer, scaled};
 use super::motion::height_m;
 
 /// Pressure altitude against height above the ellipsoid, one sigma, metres.
@@ -16,6 +16,8 @@ const HEIGHT_GUESS_M: f64 = 6_000.0;
 const HEIGHT_GUESS_SIGMA_M: f64 = 5_000.0;
 /// No first position is believed better known than needed for a stable inverse, metres.
 const PRIOR_SIGMA_M: f64 = 100_000.0;
+/// How often that prior is narrowed tenfold before a plot is taken as telling next to nothing.
+const PRIOR_TRIES: u32 = 5;
 
 /// One plot, ready for the filters.
 #[derive(Debug, Clone)]
@@ -162,11 +164,22 @@ impl Observation {
             linear.gradients[2] = scaled(&self.position, 1.0 / norm(&self.position).max(1.0));
             linear.variances[2] = square(HEIGHT_GUESS_SIGMA_M);
         }
-        let mut information = Matrix::diagonal(&[1.0 / square(PRIOR_SIGMA_M); 3]);
+        let mut measured = Matrix::<3, 3>::ZERO;
         for (gradient, variance) in linear.gradients.iter().zip(linear.variances) {
-            information.add_block(0, 0, &super::matrix::outer(gradient, gradient), 1.0 / variance);
+            measured.add_block(0, 0, &outer(gradient, gradient), 1.0 / variance);
         }
-        inverse(&information)
+        // Rows that are nearly parallel (overhead) or of wildly different worth need more of a prior.
+        let mut prior_m = PRIOR_SIGMA_M;
+        for _ in 0..PRIOR_TRIES {
+            let mut information = measured;
+            let prior = Matrix::<3, 3>::diagonal(&[1.0 / square(prior_m); 3]);
+            information.add_block(0, 0, &prior, 1.0);
+            if let Some(covariance) = inverse(&information) {
+                return covariance;
+            }
+            prior_m *= 0.1;
+        }
+        Matrix::diagonal(&[square(PRIOR_SIGMA_M); 3])
     }
 }
 
@@ -267,18 +280,18 @@ fn at_height(frame: &LocalFrame, [range_m, azimuth]: [f64; 2], target_m: f64) ->
     at_polar(frame, [range_m, azimuth, elevation])
 }
 
-/// Inverse of a positive definite matrix that has been regularised by its maker.
-fn inverse(matrix: &Matrix<3, 3>) -> Matrix<3, 3> {
-    let lower = matrix.cholesky().expect("an information matrix with a prior is positive definite");
+/// Inverse of a positive definite matrix.
+fn inverse(matrix: &Matrix<3, 3>) -> Option<Matrix<3, 3>> {
+    let lower = matrix.cholesky()?;
     let columns: [Vector3; 3] = std::array::from_fn(|j| {
         let mut unit = [0.0; 3];
         unit[j] = 1.0;
         lower.solve_lower(&unit)
     });
     // L⁻ᵀ L⁻¹: columns of L⁻¹ are `columns`.
-    Matrix(std::array::from_fn(|i| {
-        std::array::from_fn(|j| super::matrix::dot(&columns[i], &columns[j]))
-    }))
+    let inverse: Matrix<3, 3> =
+        Matrix(std::array::from_fn(|i| std::array::from_fn(|j| dot(&columns[i], &columns[j]))));
+    inverse.is_finite().then_some(inverse)
 }
 
 fn radians(degrees: f64) -> f64 {
@@ -364,7 +377,7 @@ mod tests {
         let observation = only(&scan(SensorKind::Asterix, PlotReport::Asterix(unknown)));
         assert_eq!(observation.linear(&observation.position).rows, 2);
         let up = scaled(&observation.position, 1.0 / norm(&observation.position));
-        let spread = super::super::matrix::dot(&up, &observation.covariance().apply(&up));
+        let spread = dot(&up, &observation.covariance().apply(&up));
         assert!((4_500.0..5_100.0).contains(&math::sqrt(spread)), "{}", math::sqrt(spread));
     }
 

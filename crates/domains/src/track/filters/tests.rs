@@ -19,6 +19,16 @@ impl Dice {
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// One of `items`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the product lies in 0 to the length"
+    )]
+    pub(in crate::track) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[(self.uniform() * items.len() as f64).floor() as usize]
+    }
+
     pub(in crate::track) fn normal(&mut self) -> f64 {
         let radius = math::sqrt(-2.0 * math::ln(1.0 - self.uniform()));
         radius * math::cos(std::f64::consts::TAU * self.uniform())

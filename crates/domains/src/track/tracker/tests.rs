@@ -364,3 +364,65 @@ fn what_answers_a_transponder_never_falls() {
     assert!(world.state.tracks.values().all(|track| track.0.class == Class::Aircraft));
     assert!(signals.emitted().is_empty() && world.declare(200.0) == 0);
 }
+
+#[test]
+fn wild_scans_never_break_the_fold() {
+    // Everything that decoding lets through, edges included: the state stays finite and writable.
+    let edges = |dice: &mut Dice, values: &[f64], low: f64, high: f64| {
+        if dice.uniform() < 0.3 { dice.pick(values) } else { low + (high - low) * dice.uniform() }
+    };
+    for seed in 0..30 {
+        let mut dice = Dice(900 + seed);
+        let mut world = World::new();
+        let mut seconds = 0.0;
+        for _ in 0..60 {
+            let mut sensor = radar(edges(&mut dice, &[-90.0, 90.0, 0.0], -90.0, 90.0), 180.0);
+            sensor.kind =
+                dice.pick(&[SensorKind::Radar, SensorKind::Geodetic, SensorKind::Asterix]);
+            sensor.id = format!("{:?}", sensor.kind);
+            sensor.sigma_range_m = edges(&mut dice, &[0.1, 1e5], 1.0, 500.0);
+            sensor.sigma_azimuth_deg = edges(&mut dice, &[1e-4, 45.0], 0.01, 1.0);
+            sensor.sigma_elevation_deg = edges(&mut dice, &[1e-4, 45.0], 0.01, 1.0);
+            sensor.period_s = edges(&mut dice, &[1e-3, 3_600.0], 1.0, 10.0);
+            seconds += edges(&mut dice, &[0.0, 3_000.0], 0.0, 10.0);
+            let plots = (0..8).map(|_| wild_plot(sensor.kind, &mut dice, &edges)).collect();
+            let measured = world.at(seconds);
+            let report = ScanReport { sensor, scan: 0, measured, plots };
+            let entry = world.entry();
+            world.pass(seconds);
+            let scan = Scan::new(report).unwrap();
+            observe(&mut world.state, &scan, entry, &mut Signals::default());
+        }
+        assert!(!crate::canonical_bytes(&world.state).is_empty());
+        let mut items = crate::Items::default();
+        crate::track::items::show(&world.state, world.at(seconds), &mut items);
+    }
+}
+
+type Edges = dyn Fn(&mut Dice, &[f64], f64, f64) -> f64;
+
+fn wild_plot(kind: SensorKind, dice: &mut Dice, edges: &Edges) -> Plot {
+    let report = match kind {
+        SensorKind::Radar => PlotReport::Radar {
+            range_m: edges(dice, &[1.0, 1e8], 1e4, 1e6),
+            azimuth_deg: edges(dice, &[-360.0, 0.0, 360.0], 0.0, 360.0),
+            elevation_deg: edges(dice, &[-90.0, 0.0, 90.0], 0.0, 90.0),
+            sigmas: None,
+        },
+        SensorKind::Geodetic => PlotReport::Geodetic {
+            lat_deg: edges(dice, &[-90.0, 90.0], -90.0, 90.0),
+            lon_deg: edges(dice, &[-180.0, 360.0], -180.0, 180.0),
+            height_m: edges(dice, &[-20_000.0, 1e8], 0.0, 1e6),
+            sigma_m: edges(dice, &[0.1, 1e6], 1.0, 1_000.0),
+        },
+        SensorKind::Asterix => PlotReport::Asterix(AsterixReport {
+            rho_m: edges(dice, &[0.0, 1e6], 0.0, 4e5),
+            theta_deg: edges(dice, &[0.0, 360.0], 0.0, 360.0),
+            flight_level_m: (dice.uniform() < 0.7)
+                .then(|| edges(dice, &[-3_000.0, 50_000.0], 0.0, 12_000.0)),
+            mode_3a: (dice.uniform() < 0.5).then_some(0o2000),
+            ..AsterixReport::default()
+        }),
+    };
+    Plot { offset_ns: TimeDelta::from_seconds_f64(base::Seconds(2.0 * dice.uniform())), report }
+}
