@@ -36,15 +36,26 @@ pub(crate) fn run(given: &Given) -> Result<ExitCode, Error> {
     become_program(demo, program)
 }
 
-/// Builds one program of the workspace and returns its path. Cargo's talk goes to stderr.
+/// Builds one program of the workspace as it is shipped, with the features its own package asks for,
+/// and returns its path. Cargo's talk goes to stderr.
 pub(crate) fn build_program(
     root: &Path,
     package: &str,
     program: &str,
     profile: &[&str],
 ) -> Result<PathBuf, Error> {
+    build(root, &[&["--package", package][..], profile].concat(), program)
+}
+
+/// Builds one program with the features the tests of the whole workspace were compiled with, so that
+/// nothing is compiled twice.
+pub(crate) fn build_tool(root: &Path, program: &str) -> Result<PathBuf, Error> {
+    build(root, &["--workspace"], program)
+}
+
+fn build(root: &Path, words: &[&str], program: &str) -> Result<PathBuf, Error> {
     let mut cargo = process::program(root, "cargo");
-    cargo.args(["build", "--package", package, "--bin", program]).args(profile);
+    cargo.arg("build").args(words).args(["--bin", program]);
     eprintln!("$ {}", process::shown(&cargo));
     cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let messages = process::run_for_stdout(cargo)?;

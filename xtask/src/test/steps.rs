@@ -239,7 +239,7 @@ fn valid_description(context: &Context) -> Result<Ended, Error> {
 
 /// Many seeds that must pass, then the planted bugs, each of which must be caught.
 fn simulator(context: &Context) -> Result<Ended, Error> {
-    let program = demo::build_program(&context.root, "watchfire-sim", "sim-cluster", &[])?;
+    let program = demo::build_tool(&context.root, "sim-cluster")?;
     let played = |words: &[&str]| {
         let mut cluster = process::program(&context.root, &program.to_string_lossy());
         cluster.args(words);
