@@ -9,6 +9,7 @@ mod disk_full;
 mod impostors;
 mod kills;
 mod line_cut;
+mod recordings;
 mod refusals;
 mod releasability;
 mod restored;
