@@ -72,7 +72,7 @@ async function release({ page, url, fixture }) {
   await dialog.locator('textarea').fill('seen by two radars');
   await dialog.locator('[data-confirm]').click();
   await dialog.locator('text=JPN-1.flash.7f3a/8042').waitFor();
-  assert.deepEqual(fixture.posted, [['/api/v1/warnings/KOR-7.JPN.1/release', { note: 'seen by two radars' }]]);
+  assert.deepEqual(fixture.posted, [['/api/v1/warnings/KOR-7.JPN.1/release', { note: 'seen by two radars', draft: 'JPN-1.flash.7f3a/8021' }]]);
   await page.keyboard.press('Escape');
   await page.waitForSelector('[data-warning="KOR-7.JPN.1"][data-state=released]');
 }
