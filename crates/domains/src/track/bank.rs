@@ -171,9 +171,9 @@ impl Bank {
         [fall, boost, cruise].into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    /// Updates all models, predicted to its time over `duration_s`, with `observation`. False when
-    /// no sound model is left.
-    pub(super) fn update(&mut self, observation: &Observation, duration_s: f64) -> bool {
+    /// Updates all models, predicted to its time over `duration_s`, with `observation`. The best
+    /// model's [`Fit::sharpness`], or `None` when no sound model is left.
+    pub(super) fn update(&mut self, observation: &Observation, duration_s: f64) -> Option<f64> {
         self.updates = self.updates.saturating_add(1);
         let cruise = self.cruise.as_mut().and_then(|m| correct(m, observation, duration_s, 20.0));
         let boost = self.boost.as_mut().and_then(|m| correct(m, observation, duration_s, 40.0));
@@ -195,6 +195,9 @@ impl Bank {
         self.cruise = self.cruise.take().filter(Gaussian::is_sound);
         self.boost = self.boost.take().filter(Gaussian::is_sound);
         self.fall = self.fall.take().filter(|falling| falling.estimate.is_sound());
+        if self.cruise.is_none() && self.boost.is_none() && self.fall.is_none() {
+            return None;
+        }
         self.weigh(cruise.as_ref(), boost.as_ref(), fall.as_ref());
         self.settle(observation.identity.is_cooperative());
         let misfit = self
@@ -207,7 +210,8 @@ impl Bank {
         } else {
             self.ballistic_updates = 0;
         }
-        self.cruise.is_some() || self.boost.is_some() || self.fall.is_some()
+        let fits = [cruise, boost, fall].into_iter().flatten();
+        fits.map(|fit| fit.sharpness()).reduce(f64::max)
     }
 
     fn weigh(&mut self, cruise: Option<&Fit>, boost: Option<&Fit>, fall: Option<&Fit>) {

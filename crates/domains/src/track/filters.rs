@@ -47,11 +47,19 @@ pub(super) struct Fit {
     pub(super) distance2: f64,
     /// ln det of the innovation covariance.
     pub(super) log_det: f64,
+    /// ln of the product of the measurement's own variances.
+    pub(super) log_noise: f64,
     /// Degrees of freedom.
     pub(super) freedom: usize,
 }
 
 impl Fit {
+    /// ln of the density at the observation relative to the measurement's own peak density: 0 at
+    /// best, the lower the wider the prediction and the further off the plot.
+    pub(super) fn sharpness(&self) -> f64 {
+        -0.5 * (self.distance2 + self.log_det - self.log_noise)
+    }
+
     /// ln of the Gaussian density at the observation.
     pub(super) fn log_likelihood(&self) -> f64 {
         const LN_TAU: f64 = 1.837_877_066_409_345_3;
@@ -110,6 +118,7 @@ impl<const N: usize> Gaussian<N> {
         (distance2.is_finite() && log_det.is_finite()).then_some(Fit {
             distance2,
             log_det,
+            log_noise: (0..linear.rows).map(|i| math::ln(linear.variances[i])).sum(),
             freedom: linear.rows,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use base::{NodeId, PartnerId, Position, Seconds, TimeDelta, Timestamp};
+use base::{NodeId, PartnerId, Position, Seconds, TimeDelta, Timestamp, math};
 use log::EntryId;
 use serde::{Serialize, Serializer};
 
@@ -26,6 +26,19 @@ const CONFIRM_PLOTS_ADDRESSED: u64 = 1;
 const CONFIRM_SHARE: f64 = 0.5;
 /// What has stayed within an aircraft's limits for this long is one: no rocket does.
 const AIRCRAFT_AGE: TimeDelta = TimeDelta::from_seconds(90);
+/// Score that confirms, that ends a track, and at which it stops growing.
+const SCORE_CONFIRMED: f64 = 6.0;
+const SCORE_LOST: f64 = -8.0;
+const SCORE_MAX: f64 = 15.0;
+/// What one plot may add or take.
+const GAIN_MAX: f64 = 5.0;
+/// What a look without a plot takes.
+const MISS_COST: f64 = 1.5;
+/// A sensor that tells of no false plots has some.
+const CLUTTER_MIN: f64 = 0.02;
+/// The false plots of a look are taken to lie this near the object, m³: (8 km)³, since that is where
+/// they do harm.
+const CLUTTER_VOLUME_M3: f64 = 5.1e11;
 /// Vertical speed that makes a climb or a descent, m/s.
 const CLIMB_MPS: f64 = 4.0;
 /// Vertical speed known worse than this says nothing of the phase, m/s.
@@ -110,6 +123,8 @@ pub(super) struct Track {
     pub(super) proven: bool,
     pub(super) confirmed: Option<Timestamp>,
     pub(super) plots: u64,
+    /// ln of how much likelier it is an object than a chain of false plots.
+    pub(super) score: f64,
     pub(super) identity: Identity,
     pub(super) shares: BTreeMap<String, Share>,
     pub(super) initiating: Vec<PlotRef>,
@@ -144,6 +159,7 @@ impl Track {
             proven: false,
             confirmed: None,
             plots: 0,
+            score: 0.0,
             identity: Identity::default(),
             shares: BTreeMap::new(),
             initiating: Vec::new(),
@@ -160,7 +176,17 @@ impl Track {
         track
     }
 
-    /// Takes `observation` in; false when no model stands it.
+    /// What a plot adds to the score: ln of how much likelier it is the object than a false plot,
+    /// less the looks in which there was none (Blackman, Popoli, section 6.2).
+    fn gain(&self, sharpness: f64, observation: &Observation, sensor: &SensorInfo) -> f64 {
+        let clutter = sensor.clutter.max(CLUTTER_MIN);
+        let false_plots = math::ln(clutter / CLUTTER_VOLUME_M3) + observation.log_volume;
+        let silence_s = observation.at.since(self.updated).as_seconds().0;
+        let missed = (silence_s / sensor.period_s - 0.9).clamp(0.0, 3.0).floor();
+        (sharpness - false_plots).clamp(-GAIN_MAX, GAIN_MAX) - MISS_COST * missed
+    }
+
+    /// Takes `observation` in; false when no model stands it, or it is more likely clutter.
     pub(super) fn take(&mut self, observation: &Observation, origin: &Origin<'_>) -> bool {
         if self.shares.get(origin.key).is_some_and(|share| share.updated == observation.at) {
             // The same look again, over another network or on the edge of two sectors.
@@ -168,7 +194,10 @@ impl Track {
         }
         let duration_s = observation.at.since(self.updated).as_seconds().0;
         let mut bank = self.bank.predicted(duration_s);
-        if !bank.update(observation, duration_s) {
+        let Some(sharpness) = bank.update(observation, duration_s) else { return false };
+        self.score += self.gain(sharpness, observation, origin.sensor);
+        self.score = self.score.min(SCORE_MAX);
+        if self.score < SCORE_LOST && !self.proven {
             return false;
         }
         self.bank = bank;
@@ -235,7 +264,8 @@ impl Track {
                 1.0 + (span_s / share.period_s + 0.1).floor().max(0.0)
             })
             .sum();
-        self.plots >= wanted && self.plots as f64 >= CONFIRM_SHARE * looks
+        let sure = wanted == CONFIRM_PLOTS_ADDRESSED || self.score >= SCORE_CONFIRMED;
+        sure && self.plots >= wanted && self.plots as f64 >= CONFIRM_SHARE * looks
     }
 
     /// Decides class and phase from the models.

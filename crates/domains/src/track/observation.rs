@@ -30,6 +30,8 @@ pub(super) struct Observation {
     pub(super) position: Vector3,
     /// Root of the summed variances of that position, metres.
     pub(super) sigma_m: f64,
+    /// ln of the volume its errors fill, ln m³.
+    pub(super) log_volume: f64,
     /// Who it says it is.
     pub(super) identity: Identity,
     measurement: Measurement,
@@ -107,10 +109,23 @@ impl Observation {
         };
         let position = measurement.likeliest();
         let at = scan.measured_at(plot);
-        let mut observation =
-            Self { at, plot: index, position, sigma_m: 0.0, identity, measurement };
-        let covariance = observation.covariance().0;
-        observation.sigma_m = math::sqrt(covariance[0][0] + covariance[1][1] + covariance[2][2]);
+        let mut observation = Self {
+            at,
+            plot: index,
+            position,
+            sigma_m: 0.0,
+            log_volume: 0.0,
+            identity,
+            measurement,
+        };
+        let covariance = observation.covariance();
+        let trace: f64 = (0..3).map(|i| covariance.0[i][i]).sum();
+        observation.sigma_m = math::sqrt(trace);
+        let widest = 1.5 * math::ln(std::f64::consts::TAU * trace);
+        observation.log_volume = covariance.cholesky().map_or(widest, |lower| {
+            let log_det: f64 = (0..3).map(|i| math::ln(lower.0[i][i])).sum();
+            1.5 * math::ln(std::f64::consts::TAU) + log_det
+        });
         observation
     }
 
