@@ -376,7 +376,7 @@ export type PlotReport = {
     azimuth_deg: number;
     /** Above the local horizontal, degrees, -90 to 90. */
     elevation_deg: number;
-    /** Slant range, metres, above 0 to 100,000 km. */
+    /** Slant range, metres, 1 m to 100,000 km. */
     range_m: number;
     /** Sigmas of this plot where they differ from the sensor's. */
     sigmas?: PolarSigmas | null;
@@ -389,14 +389,14 @@ export type PlotReport = {
     lat_deg: number;
     /** WGS 84 longitude, degrees. */
     lon_deg: number;
-    /** Standard deviation in each direction, metres, above 0 to 1,000 km. */
+    /** Standard deviation in each direction, metres, 0.1 to 1,000 km. */
     sigma_m: number;
   };
 } | {
   asterix: AsterixReport;
 };
 
-/** Standard deviations of a polar plot, each above 0. */
+/** Standard deviations of a polar plot, in the ranges of [`SensorInfo`]. */
 export interface PolarSigmas {
   /** Of azimuth, degrees. */
   azimuth_deg: number;
@@ -509,17 +509,17 @@ export interface SensorInfo {
   kind: SensorKind;
   /** Whose sensor it is. */
   partner: PartnerId;
-  /** Probability of detection in one scan, above 0 to 1. */
+  /** Probability of detection in one scan, 0.001 to 1. */
   pd: number;
-  /** Seconds from one look at a place to the next, above 0 to 3,600. */
+  /** Seconds from one look at a place to the next, 0.001 to 3,600. */
   period_s: number;
   /** Its site; needed for radars and ASTERIX, else it may be unknown. */
   position?: Geodetic | null;
-  /** Standard deviation of azimuth, degrees, above 0 to 45. */
+  /** Standard deviation of azimuth, degrees, 0.0001 to 45. */
   sigma_azimuth_deg: number;
-  /** Standard deviation of elevation, degrees, above 0 to 45. */
+  /** Standard deviation of elevation, degrees, 0.0001 to 45. */
   sigma_elevation_deg: number;
-  /** Standard deviation of slant range, metres, above 0 to 100 km (may be 0 for geodetic sensors, whose plots carry their own, like the next two). */
+  /** Standard deviation of slant range, metres, 0.1 to 100 km (may be 0 for geodetic sensors, whose plots carry their own, like the next two). */
   sigma_range_m: number;
 }
 
