@@ -49,8 +49,8 @@ pub(crate) fn build_program(
 
 /// Builds one program with the features the tests of the whole workspace were compiled with, so that
 /// nothing is compiled twice.
-pub(crate) fn build_tool(root: &Path, program: &str) -> Result<PathBuf, Error> {
-    build(root, &["--workspace"], program)
+pub(crate) fn build_tool(root: &Path, program: &str, more: &[&str]) -> Result<PathBuf, Error> {
+    build(root, &[&["--workspace"][..], more].concat(), program)
 }
 
 fn build(root: &Path, words: &[&str], program: &str) -> Result<PathBuf, Error> {

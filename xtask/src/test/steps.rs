@@ -239,14 +239,16 @@ fn valid_description(context: &Context) -> Result<Ended, Error> {
 
 /// Many seeds that must pass, then the planted bugs, each of which must be caught.
 fn simulator(context: &Context) -> Result<Ended, Error> {
-    let program = demo::build_tool(&context.root, "sim-cluster")?;
-    let played = |words: &[&str]| {
+    let played = |features: &[&str], words: &[&str]| {
+        let program = demo::build_tool(&context.root, "sim-cluster", features)?;
         let mut cluster = process::program(&context.root, &program.to_string_lossy());
         cluster.args(words);
         call(cluster)
     };
-    let seeds = played(&["--seeds", &context.seeds])?;
-    Ok(both(seeds, played(&["--planted"])?))
+    let seeds = played(&[], &["--seeds", &context.seeds])?;
+    // The bugs are compiled in here alone.
+    let planted = played(&["--features", "watchfire-sim/planted-bugs"], &["--planted"])?;
+    Ok(both(seeds, planted))
 }
 
 /// Two parts of one step.
