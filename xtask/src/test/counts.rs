@@ -37,13 +37,14 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Reads one line, where it is the summary of nextest, of libtest, of vitest, or our own form.
+/// Reads one line, where it is the summary of nextest, of libtest, of vitest, of the journeys, or our own form.
 fn read_line(line: &str) -> Option<Counts> {
     let line = line.trim();
     let is_own = line.starts_with(|sign: char| sign.is_ascii_digit()) && line.contains(" passed, ");
     let is_summary = line.starts_with("Summary [")
         || line.starts_with("test result:")
         || line.starts_with("Tests ")
+        || line.starts_with("journeys: ")
         || is_own;
     if !is_summary {
         return None;
@@ -81,6 +82,7 @@ mod tests {
             ),
             (" Test Files  2 passed (2)\n      Tests  1 failed | 7 passed (8)", Some((7, 1, 0))),
             ("9 passed, 0 failed, 2 skipped", Some((9, 0, 2))),
+            ("journeys: 15 passed, 1 failed, 0 skipped; screenshots in x", Some((15, 1, 0))),
             ("built in 3 s\n3 passed by", None),
         ] {
             let got = Counts::read(output).map(|one| (one.passed, one.failed, one.skipped));
