@@ -51,7 +51,7 @@ pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
     if !plan.realm.is_exercise() {
         return Err(Error::input(
             "a federation made in one place cannot be of the operational realm",
-            "each partner makes its own keys with `watchfire charter`; see docs/operator.md",
+            "each partner makes its own keys with `watchfire charter`; see docs/operator-guide.md",
         ));
     }
     let exists = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());

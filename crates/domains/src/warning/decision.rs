@@ -110,9 +110,10 @@ fn new_warning(
 /// and fro.
 fn begins_at_sea(state: &State, object: &str, heard: &Heard, owner: PartnerId) -> bool {
     let known = heard.forecast.region.semi_major.0 <= SEA_SIGMA_M_MAX;
-    let spoken_for = heard.concerns.keys().filter(|partner| **partner != owner).any(|other| {
-        state.newest(object, *other).is_some_and(|warning| warning.stage().is_open())
-    });
+    let spoken_for =
+        heard.concerns.keys().filter(|partner| **partner != owner).any(|other| {
+            state.newest(object, *other).is_some_and(|warning| warning.stage().is_open())
+        });
     known && heard.nearest == Some(owner) && !spoken_for
 }
 

@@ -38,11 +38,10 @@ pub use acts::{Act, ActError, Signer, act};
 pub use assessment::{Certainty, Severity, Urgency};
 pub use cap::{
     CapArea, CapCategory, CapContent, CapInfo, CapReference, CapResponse, CapStatus,
-    SAME_EVENT_CODE, SAME_EVENT_CODE_SEA, cap_content, cap_identifier, cap_preview, evidence_handle,
+    SAME_EVENT_CODE, SAME_EVENT_CODE_SEA, cap_content, cap_identifier, cap_preview,
+    evidence_handle,
 };
-pub use decision::{
-    IMPACT_MOVES_S, REGION_MOVES_M, SEA_SIGMA_M_MAX, SETTLES_S, SUPPORT_SETTLES_S,
-};
+pub use decision::{IMPACT_MOVES_S, REGION_MOVES_M, SEA_SIGMA_M_MAX, SETTLES_S, SUPPORT_SETTLES_S};
 pub use districts::{District, Districts, districts};
 pub use events::{
     Action, Area, CANCEL_KIND, Cancel, CancelReport, DRAFT_KIND, DistrictShare, Draft, DraftReport,

@@ -160,10 +160,8 @@ impl Place {
         // The sums of area and of area times middle.
         let mut weight = 0.0;
         let mut moment = [0.0; 2];
-        let near = district
-            .polygons
-            .iter()
-            .filter(|polygon| self.window.shift(&polygon.bounds).is_some());
+        let near =
+            district.polygons.iter().filter(|polygon| self.window.shift(&polygon.bounds).is_some());
         for polygon in near {
             let part = Part::of(&self.frame, &polygon.rings[0]);
             if part.distance_m > SEA_REACH_M {

@@ -20,8 +20,8 @@ use serde::Serialize;
 
 use super::districts::{District, districts};
 use super::events::{
-    Action, Area, Cancel, DistrictShare, Draft, EVIDENCE_MAX, Event, Forecast, Reason, Release, Subject,
-    WarningId,
+    Action, Area, Cancel, DistrictShare, Draft, EVIDENCE_MAX, Event, Forecast, Reason, Release,
+    Subject, WarningId,
 };
 use super::offing::{self, SEA_DISTRICTS_MAX};
 use super::touch::{Reach, SIGMA_M_MAX};

@@ -28,7 +28,11 @@ fn priorities_go_by_land_and_time_left() {
     check(true, 300, 2);
     assert_eq!(priority(&subject(0.9, false), false, left(60)), 4);
     let sea = Subject { area: Area::Sea, ..subject(0.0, true) };
-    assert_eq!(priority(&sea, true, left(60)), 3, "below anything about land, however near in time");
+    assert_eq!(
+        priority(&sea, true, left(60)),
+        3,
+        "below anything about land, however near in time"
+    );
     assert_eq!(priority(&sea, true, left(3_601)), 3);
     assert_eq!(priority(&sea, false, left(60)), 4);
 }

@@ -142,7 +142,9 @@ fn sea_areas_are_drawable_and_off_the_districts_they_name() {
         "expected a sea area known to 150000 metres (1 sigma), got 150001 by 1000",
     );
     check(
-        &|d| d.subject.districts = ["JP-01", "JP-02", "JP-03", "JP-04"].map(|c| share(c, 0.0)).into(),
+        &|d| {
+            d.subject.districts = ["JP-01", "JP-02", "JP-03", "JP-04"].map(|c| share(c, 0.0)).into()
+        },
         "expected at most 3 districts of a sea area, got 4",
     );
     check(

@@ -20,7 +20,11 @@ fn districts_off(lat: f64, lon: f64) -> Vec<Offshore<'static>> {
 fn places_at_sea_lie_off_what_a_map_says() {
     let check = |lat, lon, expect: &[&str]| {
         let off = off(lat, lon);
-        assert_eq!(off.iter().map(String::as_str).take(2).collect::<Vec<_>>(), expect, "{lat} {lon}");
+        assert_eq!(
+            off.iter().map(String::as_str).take(2).collect::<Vec<_>>(),
+            expect,
+            "{lat} {lon}"
+        );
     };
     // The flight of 2017-07-28 fell about 150 km north-west of Okushiri, which belongs to Hokkaido.
     check(43.1, 138.0, &["JP-01 154 west", "JP-02 281 northwest"]);

@@ -28,7 +28,9 @@ const EVENT: Text = Text {
 };
 
 const EVENT_FELL: Text =
-    Text { en: "Missile fall at sea", ja: "ミサイルの海上落下", ko: "미사일 해상 낙하" };
+    Text {
+        en: "Missile fall at sea", ja: "ミサイルの海上落下", ko: "미사일 해상 낙하"
+    };
 
 /// Follows a description when the message before called people on land to shelter.
 pub(super) const LIFTED_ON_LAND: Text = Text {
@@ -161,7 +163,9 @@ pub(in crate::warning) struct Place {
 impl Place {
     pub(in crate::warning) fn of(subject: &Subject, language: Language) -> Self {
         Self {
-            offing: nearest(subject).map(|(code, off)| offing(code, off, language)).unwrap_or_default(),
+            offing: nearest(subject)
+                .map(|(code, off)| offing(code, off, language))
+                .unwrap_or_default(),
             position: position(&subject.forecast, language),
             radius: radius_km(&subject.forecast),
         }
@@ -190,9 +194,7 @@ pub(in crate::warning) fn nearest(subject: &Subject) -> Option<(&str, Offing)> {
         let off = districts().get(&share.code)?.offing(&subject.forecast.region)?;
         Some((share.code.as_str(), off))
     });
-    offings.min_by(|(a, near), (b, far)| {
-        near.distance.0.total_cmp(&far.distance.0).then(a.cmp(b))
-    })
+    offings.min_by(|(a, near), (b, far)| near.distance.0.total_cmp(&far.distance.0).then(a.cmp(b)))
 }
 
 /// Such as "about 170 km west of Hokkaido"; the distance in tens of kilometres.
@@ -202,7 +204,8 @@ fn offing(code: &str, Offing { distance, side }: Offing, language: Language) -> 
         ja: "{district}の{side}約{km}km",
         ko: "{district} {side} 약 {km}km",
     };
-    let district = districts().get(code).map_or(code, |district| district.name.in_language(language));
+    let district =
+        districts().get(code).map_or(code, |district| district.name.in_language(language));
     let tens = (distance.0 / 10_000.0).round().max(1.0);
     OFF.in_language(language)
         .replace("{km}", &format!("{:.0}", tens * 10.0))
