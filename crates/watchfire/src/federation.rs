@@ -20,6 +20,9 @@ use crate::error::Error;
 use crate::line::Identity;
 use crate::officer::Officer;
 
+/// Partners of a federation made in one place: every set of them becomes an audience.
+const PARTNERS_MAX: usize = 6;
+
 /// What a federation is made of.
 pub(crate) struct Plan {
     pub(crate) realm: Realm,
@@ -52,6 +55,16 @@ pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
         return Err(Error::input(
             "a federation made in one place cannot be of the operational realm",
             "each partner makes its own keys with `watchfire charter`; see docs/operator-guide.md",
+        ));
+    }
+    let distinct: BTreeSet<PartnerId> = plan.partners.iter().copied().collect();
+    if distinct.len() != plan.partners.len() || !(2..=PARTNERS_MAX).contains(&distinct.len()) {
+        return Err(Error::input(
+            format!(
+                "expected 2 to {PARTNERS_MAX} partners, each once, got `{}`",
+                plan.partners.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            ),
+            "name them as `--partners KOR,JPN,USA`",
         ));
     }
     let exists = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());

@@ -34,6 +34,30 @@ impl Feed {
         self.scans.iter().map(|scan| scan.plots.len() as u64).sum()
     }
 
+    /// Leaves out scans that no fold would take: another partner's sensors, and measurements too far
+    /// from `now`, the node's clock.
+    pub(crate) fn keep_usable(&mut self, now: Timestamp, partner: PartnerId) {
+        let latest = now + TimeDelta::from_seconds(limits::SCAN_AHEAD_S_MAX);
+        for scan in std::mem::take(&mut self.scans) {
+            if scan.sensor.partner != partner {
+                self.skip(format!(
+                    "a sensor of `{}`; this is a node of `{partner}`",
+                    scan.sensor.partner
+                ));
+            } else if now.since(scan.measured) > LIVE_WITHIN || scan.measured > latest {
+                self.skip(format!(
+                    "measured more than {} s before or {} s after this node's clock ({}); in an \
+                     exercise `exercise_started` and the charter's epoch set that clock",
+                    limits::SCAN_AGE_S_MAX,
+                    limits::SCAN_AHEAD_S_MAX,
+                    &now.to_string()[..16]
+                ));
+            } else {
+                self.scans.push(scan);
+            }
+        }
+    }
+
     fn skip(&mut self, reason: impl Into<String>) {
         *self.skipped.entry(reason.into()).or_default() += 1;
     }

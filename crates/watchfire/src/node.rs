@@ -124,7 +124,8 @@ impl Being {
             what: "officer key",
             path: path.clone(),
             message,
-            hint: "make one with `watchfire charter officer-key`".to_owned(),
+            hint: "name the file `officer.key` that `watchfire charter init` made for this node"
+                .to_owned(),
         })
     }
 }

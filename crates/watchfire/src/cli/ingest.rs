@@ -126,8 +126,16 @@ impl AsterixArguments {
         for fault in &listed.faults {
             eprintln!("refused: {fault}");
         }
-        let Some(config) = &self.config else { return Ok(()) };
-        self.send(config, &file)
+        if let Some(config) = &self.config {
+            self.send(config, &file)?;
+        }
+        if listed.faults.is_empty() {
+            return Ok(());
+        }
+        Err(Error::input(
+            format!("{} parts of `{}` were refused", listed.faults.len(), self.file.display()),
+            "the rest was read; each part is named above with its place",
+        ))
     }
 
     /// Sends the scans as `track.scan` entries through the API.
@@ -270,9 +278,16 @@ fn play(scenario: &Scenario, configs: &[PathBuf]) -> Result<(), Error> {
     }
     let clock = clock.ok_or_else(|| Error::input("no node is named", "add `--config FILE`"))?;
     let begun = wall_now();
-    let played = scenario.play(&clients, clock, |_| Ok(true))?;
+    let played = scenario.play(&clients, clock, |_| true);
     let seconds = wall_now().since(begun).as_seconds().0;
     eprintln!("played {} scans with {} plots in {seconds:.1} s", played.scans, played.plots);
+    if played.not_taken > 0 {
+        eprintln!(
+            "{} scans were not taken: a node was away, or its clock is more than {} s from theirs",
+            played.not_taken,
+            base::limits::SCAN_AGE_S_MAX
+        );
+    }
     if played.without_node > 0 {
         eprintln!("{} scans belong to partners without a node here", played.without_node);
     }

@@ -64,7 +64,14 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<(), Error> {
         print(&format!("{status}\n"));
         return Ok(());
     }
-    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let word = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let number = |value: &Value| {
+        value.as_f64().map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
+    };
     let node = &status["node"];
     let mut page = format!(
         "{}  {}  charter edition {}  {}  {}\n",
@@ -79,8 +86,8 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<(), Error> {
             "line {}  {}  lag {} ms  clock {} ms  {}\n",
             word(&line["id"]),
             word(&line["state"]),
-            line["lag_ms"],
-            line["clock_offset_ms"],
+            number(&line["lag_ms"]),
+            number(&line["clock_offset_ms"]),
             word(&line["note"])
         );
         for lane in line["lanes"].as_array().into_iter().flatten() {
@@ -117,6 +124,15 @@ impl ReplayArguments {
         let name: ViewName = self.view.parse().map_err(|error: log::Error| {
             Error::input(error.to_string(), "name `own` or one of the charter's audiences")
         })?;
+        let known: Vec<String> = std::iter::once("own".to_owned())
+            .chain(being.charter.audiences_of(being.config.node.partner()).map(|a| a.to_string()))
+            .collect();
+        if !known.contains(&name.to_string()) {
+            return Err(Error::input(
+                format!("expected a view out of `{}`, got `{name}`", known.join("`, `")),
+                "name `own` or one of the charter's audiences",
+            ));
+        }
         let database = being.config.database();
         let store = SqliteStore::open(&database, Access::Read)?;
         let (marks, _) = HighWaterFile::inspect(&being.config.high_water())?;

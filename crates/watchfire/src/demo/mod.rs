@@ -97,12 +97,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         ends: options.seconds.map(|s| wall_now() + TimeDelta::from_seconds(s.cast_signed())),
     };
     let clients = stage.clients.clone();
-    let played = scenario.play(&clients, clock, |now| stage.between(now))?;
+    let played = scenario.play(&clients, clock, |now| stage.between(now));
     eprintln!(
-        "played {} scans with {} plots; {} scans of partners without a node",
-        played.scans, played.plots, played.without_node
+        "played {} scans with {} plots; {} of partners without a node, {} not taken",
+        played.scans, played.plots, played.without_node, played.not_taken
     );
-    while options.seconds.is_some() && stage.between(clock.now())? {
+    while options.seconds.is_some() && stage.between(clock.now()) {
         std::thread::sleep(Duration::from_millis(100));
     }
     let result = stage.result(&nodes, &members)?;
@@ -152,20 +152,23 @@ struct Stage {
 
 impl Stage {
     /// Looks at the pictures a few times a second; whether to go on.
-    fn between(&mut self, now: Timestamp) -> Result<bool, Error> {
+    fn between(&mut self, now: Timestamp) -> bool {
         let wall = wall_now();
         if self.ends.is_some_and(|ends| wall >= ends) {
-            return Ok(false);
+            return false;
         }
         if wall.since(self.asked) < TimeDelta::from_millis(250) {
-            return Ok(true);
+            return true;
         }
         self.asked = wall;
-        self.note_forecast(now)?;
-        if !self.options.no_officer {
-            self.play_officer(wall)?;
+        let looked = self
+            .note_forecast(now)
+            .and_then(|()| if self.options.no_officer { Ok(()) } else { self.play_officer(wall) });
+        // A node that was stopped is part of what one may try; the others go on.
+        if let Err(error) = looked {
+            eprintln!("{error}");
         }
-        Ok(true)
+        true
     }
 
     fn note_forecast(&mut self, now: Timestamp) -> Result<(), Error> {

@@ -62,7 +62,10 @@ impl Nodes {
     /// Waits for the nodes to end by themselves.
     pub(super) fn wait(&mut self) {
         for node in &mut self.0 {
+            // Waiting closes a standard input it finds, and that would stop the node.
+            let open = node.child.stdin.take();
             node.child.wait().ok();
+            drop(open);
         }
     }
 

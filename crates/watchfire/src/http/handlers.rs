@@ -152,7 +152,10 @@ pub(super) async fn asterix(
     ingest(&app, feed, audience).await
 }
 
-async fn ingest(app: &App, feed: ingest::Feed, audience: Option<Audience>) -> Answer<Ingested> {
+async fn ingest(app: &App, mut feed: ingest::Feed, audience: Option<Audience>) -> Answer<Ingested> {
+    let now = app.ask(Question::Now).await?;
+    let partner = app.ask(Question::Partner).await?;
+    feed.keep_usable(now, partner);
     let plots = feed.plots();
     let skipped = feed.skipped.clone();
     let scans = feed.scans;

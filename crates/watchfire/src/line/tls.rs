@@ -36,7 +36,7 @@ impl Identity {
             what: "keys",
             path: path.to_owned(),
             message,
-            hint: "make the node's keys anew with `watchfire charter node-keys`".to_owned(),
+            hint: "name the file `tls.key` that was made with the node's other keys".to_owned(),
         };
         let key = aws_lc_rs::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key.to_vec()))
             .map_err(|error| refuse(error.to_string()))?;

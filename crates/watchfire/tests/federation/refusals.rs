@@ -398,3 +398,31 @@ fn wrong_files_do_not_start() {
     federation.start("KOR-1").stop();
     federation.assert_clean("KOR-1");
 }
+
+#[test]
+fn commands_refuse_what_cannot_be_right() {
+    let federation = Federation::new("refused-commands");
+    let folder = federation.home("other");
+    let folder = folder.to_str().expect("a plain path");
+    let twice = run(["charter", "init", folder, "--exercise", "x", "--partners", "JPN,KOR,KOR"]);
+    assert!(!twice.success && twice.stderr.contains("each once, got `JPN,KOR,KOR`"), "{twice:#?}");
+    let config = federation.config("JPN-1");
+    let config = config.to_str().expect("a plain path");
+    let view = run(["replay", "--config", config, "--view", "FOO"]);
+    assert!(!view.success && view.stderr.contains("expected a view out of `own`"), "{view:#?}");
+    let rubbish = run(["ingest", "asterix", config]);
+    assert!(!rubbish.success, "{rubbish:#?}");
+}
+
+#[test]
+fn scans_no_fold_would_take_are_not_appended_in_silence() {
+    let federation = Federation::new("old-scans");
+    let japan = federation.start("JPN-1");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/exercise-akita.jsonl");
+    let config = federation.config("JPN-1");
+    let sent = run(["ingest", "reports", file, "--config", config.to_str().expect("a plain path")]);
+    assert!(sent.stderr.contains("appended 0 entries"), "{sent:#?}");
+    assert!(sent.stderr.contains("a sensor of `KOR`; this is a node of `JPN`"), "{sent:#?}");
+    assert!(sent.stderr.contains("measured more than 600 s before"), "{sent:#?}");
+    japan.stop();
+}
