@@ -143,7 +143,8 @@ fn sea_areas_are_drawable_and_off_the_districts_they_name() {
     );
     check(
         &|d| {
-            d.subject.districts = ["JP-01", "JP-02", "JP-03", "JP-04"].map(|c| share(c, 0.0)).into()
+            d.subject.districts =
+                ["JP-01", "JP-02", "JP-03", "JP-04"].map(|c| share(c, 0.0)).into();
         },
         "expected at most 3 districts of a sea area, got 4",
     );
