@@ -18,6 +18,7 @@
 //! | `charter`, `secrets` | the agreement, its root signatures and rosters; key files |
 //! | `contents` | the `log.*` kinds: pulse, epoch, complaint, ... |
 //! | `store`, `high_water`, `fsck` | the disk port, the rollback guard, the verifier |
+//! | `trim` | cutting a store back to a moment |
 //! | `memory`, `testing` | a store with faults to order; seeded charters (feature `test-support`) |
 //!
 //! **Architecture Invariant:** no I/O, no clock, no randomness: time and generators are arguments.
@@ -51,6 +52,7 @@ mod store;
 mod stored;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
+mod trim;
 mod writer;
 
 pub use batch::{Batch, HiddenRun, Item};
@@ -84,4 +86,5 @@ pub use storage::StorageKey;
 pub use store::{
     Cursor, Jump, KeyValue, LogHead, Row, Store, StoreError, StoreRead, StoreReadExt, Table, Write,
 };
+pub use trim::{Trim, TrimmedLog, trim_after};
 pub use writer::{Appended, Draft, EPOCH_AGE_MAX, EPOCH_ENTRIES_MAX, LaneWriter};

@@ -31,6 +31,7 @@
 //! | `holes` | old own logs put together from several partners' copies |
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
 //! | `peer`, `outgoing`, `line` | connections, what each peer lacks, pings |
+//! | `trim` | the notes of a store that was put back |
 //! | `tickets`, `evidence`, `findings` | acknowledgements, receipts per log, what operators are told |
 //! | [`wire`], [`limits`] | frames and every bound |
 //!
@@ -58,6 +59,7 @@ mod receipts;
 mod restore;
 mod status;
 mod tickets;
+mod trim;
 pub mod wire;
 
 pub use api::{
@@ -69,3 +71,4 @@ pub use error::Error;
 pub use findings::Counters;
 pub use node::{Node, Setup};
 pub use status::{LaneStatus, LineStatus};
+pub use trim::trim_notes;

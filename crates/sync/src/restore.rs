@@ -28,7 +28,7 @@ use crate::node::{Node, NodeParts, Setup, Turn};
 use crate::own::{Lane, tell};
 
 /// The name of the note that says which incarnation the store belongs to.
-const INCARNATION_NOTE: &str = "incarnation";
+pub(crate) const INCARNATION_NOTE: &str = "incarnation";
 /// Batches read at once.
 const BATCHES_AT_ONCE: usize = 256;
 /// Newest epoch entries of a log kept to be opened when a body needs them: a log in use has one a

@@ -6,6 +6,7 @@
 //! **Architecture Invariant:** only this crate knows sockets, files, SQL, TLS, HTTP and the clock.
 //! **Architecture Invariant:** nothing leaves a node before its store has it.
 
+mod backup;
 mod bench;
 mod cap;
 mod cli;
@@ -25,6 +26,7 @@ mod line;
 mod node;
 mod officer;
 mod play;
+mod replay;
 mod store;
 
 use std::process::ExitCode;

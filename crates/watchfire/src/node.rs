@@ -335,7 +335,7 @@ fn start_loop(
 }
 
 /// One process a store.
-fn lock(config: &Config) -> Result<std::fs::File, Error> {
+pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Error> {
     let path = config.data.join("lock");
     let file = std::fs::OpenOptions::new()
         .create(true)

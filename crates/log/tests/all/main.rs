@@ -6,4 +6,5 @@ mod damage;
 mod fsck;
 mod lanes;
 mod samples;
+mod trim;
 mod vectors;

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use domains::{View, ViewName};
+use domains::ViewName;
 use serde_json::{Value, json};
-use sync::Output;
 
 use super::{AppendArguments, ConfigArgument, PictureArguments, StatusArguments, print};
 use crate::client::Client;
 use crate::config::Config;
 use crate::core::answers::{Appended, Proposal};
-use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::node::Being;
-use crate::officer;
+use crate::replay::{Replayed, replay};
 use crate::store::{Access, HighWaterFile, SqliteStore, seal};
 
 pub(super) fn append(arguments: &AppendArguments) -> Result<(), Error> {
@@ -133,33 +131,11 @@ impl ReplayArguments {
                 "name `own` or one of the charter's audiences",
             ));
         }
-        let database = being.config.database();
-        let store = SqliteStore::open(&database, Access::Read)?;
         let (marks, _) = HighWaterFile::inspect(&being.config.high_water())?;
         let mut high_water = log::HighWater::new(being.charter.realm().clone(), being.config.node);
         marks.iter().flatten().for_each(|mark| high_water.raise(mark));
-        let now = being.clock.now();
-        let setup = sync::Setup {
-            config: sync::Config::default(),
-            charter: std::sync::Arc::clone(&being.charter),
-            secrets: being.secrets.clone(),
-        };
-        let (node, outputs) =
-            sync::Node::restore(setup, &store, Some(&high_water), now, &mut SystemEntropy)
-                .map_err(|error| Error::Store {
-                    path: database,
-                    message: error.to_string(),
-                    hint: "run `watchfire fsck`".to_owned(),
-                })?;
-        let mut view = View::new(name);
-        for output in &outputs {
-            if let Output::Fact { fact, .. } = output
-                && officer::check(fact, &being.charter).is_ok()
-            {
-                view.insert(fact, now);
-            }
-        }
-        let cut = node.cut();
+        let Replayed { view, cut } =
+            replay(&being, &being.config.database(), Some(&high_water), name)?;
         let pictures = view.pictures_at(&cut);
         let digest = seal::hex(&view.digest_of(&pictures));
         let items = pictures.items(view.last_at(&cut));

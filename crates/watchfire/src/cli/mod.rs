@@ -1,5 +1,6 @@
 //! The command line: one typed definition from which parsing, help and completions come.
 
+mod backup;
 mod charter;
 mod ingest;
 mod inspect;
@@ -49,6 +50,10 @@ enum Command {
     Replay(inspect::ReplayArguments),
     /// Verify every byte of a stopped node's store
     Fsck(inspect::FsckArguments),
+    /// Copy a node's store while it runs, and verify the copy
+    Backup(backup::BackupArguments),
+    /// Put a backup back at a stopped node, or rehearse it
+    Restore(backup::RestoreArguments),
     /// List the domains and their kinds of statement
     Domains {
         /// As the documentation's index
@@ -143,6 +148,8 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Status(arguments) => inspect::status(&arguments),
         Command::Replay(arguments) => arguments.run(),
         Command::Fsck(arguments) => arguments.run(),
+        Command::Backup(arguments) => arguments.run(),
+        Command::Restore(arguments) => arguments.run(),
         Command::Domains { markdown } => {
             print(&inspect::domains(markdown));
             Ok(())

@@ -13,6 +13,7 @@ pub(crate) mod seal;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;

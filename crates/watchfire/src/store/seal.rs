@@ -98,7 +98,8 @@ pub(crate) fn check(database: &Path) -> Result<Checked, Error> {
     Ok(Checked::Present(faults))
 }
 
-fn digest(path: &Path) -> std::io::Result<(u64, String)> {
+/// Bytes and SHA-256 of a file.
+pub(crate) fn digest(path: &Path) -> std::io::Result<(u64, String)> {
     let mut file = File::open(path)?;
     let mut context = Context::new(&SHA256);
     let (mut total, mut buffer) = (0, vec![0; 64 * 1024]);

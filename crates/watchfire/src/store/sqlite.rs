@@ -28,11 +28,11 @@ pub(crate) enum Access {
 
 /// One connection to the store.
 pub(crate) struct SqliteStore {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
 }
 
-fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| StoreError::Failed { action, reason: error.to_string() }
 }
 

@@ -1,0 +1,52 @@
+//! Folding a store again, apart from any running node.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domains::{Cut, View, ViewName};
+use log::HighWater;
+use sync::Output;
+
+use crate::entropy::SystemEntropy;
+use crate::error::Error;
+use crate::node::Being;
+use crate::officer;
+use crate::store::{Access, SqliteStore};
+
+/// A view folded from a store, and how far each log reaches in it.
+pub(crate) struct Replayed {
+    pub(crate) view: View,
+    pub(crate) cut: Cut,
+}
+
+/// Folds view `name` from the store at `database`; nothing is written. `marks` is what the high-water
+/// file says, if there is one.
+pub(crate) fn replay(
+    being: &Being,
+    database: &Path,
+    marks: Option<&HighWater>,
+    name: ViewName,
+) -> Result<Replayed, Error> {
+    let store = SqliteStore::open(database, Access::Read)?;
+    let now = being.clock.now();
+    let setup = sync::Setup {
+        config: sync::Config::default(),
+        charter: Arc::clone(&being.charter),
+        secrets: being.secrets.clone(),
+    };
+    let (node, outputs) = sync::Node::restore(setup, &store, marks, now, &mut SystemEntropy)
+        .map_err(|error| Error::Store {
+            path: database.to_owned(),
+            message: error.to_string(),
+            hint: "run `watchfire fsck`".to_owned(),
+        })?;
+    let mut view = View::new(name);
+    for output in &outputs {
+        if let Output::Fact { fact, .. } = output
+            && officer::check(fact, &being.charter).is_ok()
+        {
+            view.insert(fact, now);
+        }
+    }
+    Ok(Replayed { view, cut: node.cut() })
+}
