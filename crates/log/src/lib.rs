@@ -20,6 +20,7 @@
 //! | `store`, `high_water`, `fsck` | the disk port, the rollback guard, the verifier |
 //! | `trim` | cutting a store back to a moment |
 //! | `memory`, `testing` | a store with faults to order; seeded charters (feature `test-support`) |
+//! | [`bugs`] | faults to plant, for the simulator to catch (feature `planted-bugs`) |
 //!
 //! **Architecture Invariant:** no I/O, no clock, no randomness: time and generators are arguments.
 //! **Architecture Invariant:** only this crate can make a [`Verified`] value.
@@ -28,6 +29,7 @@
 
 mod base64;
 mod batch;
+pub mod bugs;
 mod charter;
 mod checkpoint;
 mod clock;

@@ -14,7 +14,7 @@ use crate::keys::{Hash, VerifyingKey};
 use crate::store::{Cursor, Jump};
 use crate::{
     Audience, Batch, Charter, Entry, EquivocationProof, Error, Frontier, Item, LogHead, LogId,
-    Realm, SignedCheckpoint, Verified, verify_consistency,
+    Realm, SignedCheckpoint, Verified, bugs, verify_consistency,
 };
 
 /// Checkpoints remembered per log to tell a replay from a fork without reading the store.
@@ -166,27 +166,12 @@ pub struct LaneMirror {
     me: PartnerId,
     head: LogHead,
     recent: BTreeMap<u64, SignedCheckpoint>,
-    #[cfg(feature = "planted-bugs")]
-    skip_root: bool,
 }
 
 impl LaneMirror {
     /// Continues the copy at `head` ([`LogHead::start`] for a new one) for a node of `me`.
     pub const fn new(realm: Realm, me: PartnerId, head: LogHead) -> Self {
-        Self {
-            realm,
-            me,
-            head,
-            recent: BTreeMap::new(),
-            #[cfg(feature = "planted-bugs")]
-            skip_root: false,
-        }
-    }
-
-    /// Takes batches whose leaves do not give the signed root: a bug for the simulator to catch.
-    #[cfg(feature = "planted-bugs")]
-    pub const fn plant_skip_root(&mut self) {
-        self.skip_root = true;
+        Self { realm, me, head, recent: BTreeMap::new() }
     }
 
     /// The log.
@@ -222,10 +207,7 @@ impl LaneMirror {
         let mut cursor = self.cursor(first).clone();
         check_entries(&batch, &mut cursor, charter, self.me)?;
         batch.extend(&mut cursor.frontier);
-        #[cfg(feature = "planted-bugs")]
-        let skip = self.skip_root;
-        #[cfg(not(feature = "planted-bugs"))]
-        let skip = false;
+        let skip = bugs::has(bugs::Bug::SkipRootCheck);
         if !skip && cursor.frontier.root() != checkpoint.checkpoint.root {
             return Err(RejectReason::Root { size: batch.end() });
         }

@@ -33,7 +33,9 @@ use zeroize::Zeroizing;
 use crate::codec::{Put, Reader};
 use crate::contents::kinds;
 use crate::keys::{Hash, sha256};
-use crate::{Audience, Body, Entry, EntryHeader, EntryId, Error, LogId, Realm, Verified, base64};
+use crate::{
+    Audience, Body, Entry, EntryHeader, EntryId, Error, LogId, Realm, Verified, base64, bugs,
+};
 
 /// Bytes of an AES-256-GCM tag.
 pub(crate) const TAG_BYTES: usize = 16;
@@ -206,6 +208,9 @@ pub(crate) fn make_epoch(
     }
     let mut key = Zeroizing::new([0; 32]);
     rng.fill_bytes(&mut *key);
+    if bugs::has(bugs::Bug::ResumeEpochKey) {
+        *key = sha256(&scope.to_bytes("planted"));
+    }
     let commitment = scope.commitment(&key);
     let mut content = Vec::new();
     content.put_audience(&scope.audience);

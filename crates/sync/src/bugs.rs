@@ -1,81 +1,24 @@
-//! Faults that can be planted to show that the simulator's checkers catch them.
-//!
-//! They exist behind the feature `planted-bugs` alone; in every other build nothing can select one.
+//! What planted faults do here beyond a condition in the code they spoil; see [`log::bugs`].
 
-/// One planted fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bug {
-    /// Appends are acknowledged when the store operation is issued, not when it has ended.
-    AcknowledgeBeforeSync,
-    /// A partner's batch is taken though its leaves do not give the signed root.
-    SkipRootCheck,
-    /// A batch that came ahead of its turn is answered with a `holds` cosignature.
-    HoldsOverGap,
-    /// The entries of a batch become facts before the batch is verified.
-    FoldUnverified,
-    /// After a reconnect everything is taken to have arrived, and nothing is sent again.
-    DropOnReconnect,
-}
-
-impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::AcknowledgeBeforeSync,
-        Self::SkipRootCheck,
-        Self::HoldsOverGap,
-        Self::FoldUnverified,
-        Self::DropOnReconnect,
-    ];
-
-    /// The name on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AcknowledgeBeforeSync => "acknowledge-before-sync",
-            Self::SkipRootCheck => "skip-root-check",
-            Self::HoldsOverGap => "holds-over-gap",
-            Self::FoldUnverified => "fold-unverified",
-            Self::DropOnReconnect => "drop-on-reconnect",
-        }
-    }
-}
+pub(crate) use log::bugs::{Bug, has};
 
 #[cfg(feature = "planted-bugs")]
 mod planted {
     use std::sync::Arc;
 
     use base::NodeId;
-    use log::{Batch, CosignatureKind, Fact};
+    use log::{Batch, CosignatureKind, Fact, LogId, Precedence};
 
-    use super::Bug;
+    use super::{Bug, has};
     use crate::api::Arrival;
-    use crate::mirrored::Mirrored;
     use crate::node::{Node, Turn};
     use crate::own::tell;
     use crate::peer::send;
 
     impl Node {
-        /// Plants a fault.
-        pub fn plant(&mut self, bug: Bug) {
-            self.bug = Some(bug);
-            if bug == Bug::SkipRootCheck {
-                self.copies.values_mut().for_each(|copy| copy.mirror_mut().plant_skip_root());
-            }
-        }
-
-        pub(crate) fn planted(&self, mut copy: Mirrored) -> Mirrored {
-            if self.has(Bug::SkipRootCheck) {
-                copy.mirror_mut().plant_skip_root();
-            }
-            copy
-        }
-
-        /// Facts from a batch nobody has verified.
-        pub(crate) fn fold_unverified_if_planted(
-            &mut self,
-            bytes: &Arc<[u8]>,
-            turn: &mut Turn<'_>,
-        ) {
-            if !self.has(Bug::FoldUnverified) {
+        /// Facts from a batch nobody has verified, or that is here already.
+        pub(crate) fn fold_if_planted(&mut self, bug: Bug, bytes: &Arc<[u8]>, turn: &mut Turn<'_>) {
+            if !has(bug) {
                 return;
             }
             let Ok(batch) = Batch::parse(bytes.clone()) else { return };
@@ -93,7 +36,7 @@ mod planted {
             bytes: &Arc<[u8]>,
             turn: &mut Turn<'_>,
         ) {
-            if !self.has(Bug::HoldsOverGap) {
+            if !has(Bug::HoldsOverGap) {
                 return;
             }
             let Ok(batch) = Batch::parse(bytes.clone()) else { return };
@@ -101,6 +44,29 @@ mod planted {
             let Ok(checkpoint) = batch.checkpoint().clone().verify(&record.key) else { return };
             let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn);
             send(peer, batch.log().lane, &message, turn);
+        }
+
+        /// A copy counts as stored when its store operation is issued.
+        pub(crate) fn cosign_early_if_planted(&mut self, log: LogId, turn: &mut Turn<'_>) {
+            if has(Bug::CosignBeforeStored) && log.node != self.me {
+                self.copies.get_mut(&log).expect("a copy is being stored").count_as_stored();
+                self.cosign(log, turn);
+            }
+        }
+
+        /// Whether a failed batch of an own lane went back to its queue to be made anew.
+        pub(crate) fn make_anew_if_planted(&mut self, lane: Precedence) -> bool {
+            let planted = has(Bug::RetryOtherBytes);
+            if planted {
+                self.lanes.get_mut(&lane).expect("a node has four lanes").take_back();
+            }
+            planted
+        }
+
+        /// The node a receipt is counted for.
+        pub(crate) fn receipt_by(&self, by: NodeId) -> NodeId {
+            let other = self.peers.keys().find(|peer| **peer != by);
+            other.copied().filter(|_| has(Bug::ReceiptOfAnother)).unwrap_or(by)
         }
     }
 }
@@ -111,17 +77,14 @@ mod planted {
     use std::sync::Arc;
 
     use base::NodeId;
+    use log::{LogId, Precedence};
 
-    use crate::mirrored::Mirrored;
+    use super::Bug;
     use crate::node::{Node, Turn};
 
     #[expect(clippy::unused_self, reason = "the signatures are those of the build with faults")]
     impl Node {
-        pub(crate) const fn planted(&self, copy: Mirrored) -> Mirrored {
-            copy
-        }
-
-        pub(crate) const fn fold_unverified_if_planted(&self, _: &Arc<[u8]>, _: &mut Turn<'_>) {}
+        pub(crate) const fn fold_if_planted(&self, _: Bug, _: &Arc<[u8]>, _: &mut Turn<'_>) {}
 
         pub(crate) const fn hold_over_gap_if_planted(
             &self,
@@ -129,6 +92,16 @@ mod planted {
             _: &Arc<[u8]>,
             _: &mut Turn<'_>,
         ) {
+        }
+
+        pub(crate) const fn cosign_early_if_planted(&self, _: LogId, _: &mut Turn<'_>) {}
+
+        pub(crate) const fn make_anew_if_planted(&self, _: Precedence) -> bool {
+            false
+        }
+
+        pub(crate) const fn receipt_by(&self, by: NodeId) -> NodeId {
+            by
         }
     }
 }

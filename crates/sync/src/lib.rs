@@ -65,7 +65,6 @@ pub mod wire;
 pub use api::{
     Append, Arrival, CloseReason, Input, Level, LineState, Op, Output, Refusal, Severity, Ticket,
 };
-pub use bugs::Bug;
 pub use config::Config;
 pub use error::Error;
 pub use findings::Counters;

@@ -15,6 +15,7 @@ use log::{
 };
 
 use crate::api::{Arrival, CloseReason, Severity};
+use crate::bugs::Bug;
 use crate::findings::Finding;
 use crate::gap::Gap;
 use crate::holes::Holes;
@@ -181,9 +182,13 @@ impl Mirrored {
         self.backfill_below = self.backfill_below.max(size);
     }
 
+    /// Takes what is being stored for stored, as a planted fault has it.
     #[cfg(feature = "planted-bugs")]
-    pub(crate) const fn mirror_mut(&mut self) -> &mut LaneMirror {
-        &mut self.mirror
+    pub(crate) fn count_as_stored(&mut self) {
+        if let Some(storing) = &self.storing {
+            self.durable = storing.end;
+            self.checkpoint = Some(storing.checkpoint.clone());
+        }
     }
 
     /// The root held here at `size`, if it is remembered.
@@ -222,7 +227,7 @@ impl Node {
             self.counters.batches_refused += 1;
             return;
         }
-        self.fold_unverified_if_planted(bytes, turn);
+        self.fold_if_planted(Bug::FoldUnverified, bytes, turn);
         let copy = self.copies.get_mut(&log).expect("`admit` made the copy");
         if copy.pending_bytes + bytes.len() > limits::MIRROR_PENDING_BYTES_MAX {
             self.counters.overflow += 1;
@@ -261,7 +266,6 @@ impl Node {
         }
         let (realm, partner) = (self.charter.realm().clone(), self.me.partner());
         let copy = Mirrored::new(LaneMirror::new(realm, partner, LogHead::start(log)));
-        let copy = self.planted(copy);
         self.copies.insert(log, copy);
         Ok(())
     }
@@ -278,6 +282,7 @@ impl Node {
         match reason {
             RejectReason::Duplicate { .. } => {
                 self.counters.duplicates += 1;
+                self.fold_if_planted(Bug::FoldTwice, bytes, turn);
                 self.again(peer, log, bytes, turn);
             }
             RejectReason::Gap { .. } | RejectReason::Overlap { .. } => {
@@ -494,6 +499,7 @@ impl Node {
         let end = last.end;
         copy.storing = Some(last);
         self.store(Purpose::Mirror(log, end), log.lane, writes.into(), Vec::new(), turn);
+        self.cosign_early_if_planted(log, turn);
     }
 
     /// The store has a copy up to `end`: it is held, and may be cosigned and passed on.

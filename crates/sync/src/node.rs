@@ -11,7 +11,6 @@ use log::{
 };
 
 use crate::api::{Input, Op, Output, Severity};
-use crate::bugs::Bug;
 use crate::config::Config;
 use crate::evidence::Evidence;
 use crate::findings::{Counters, Finding, Findings};
@@ -62,7 +61,6 @@ pub struct Node {
     pub(crate) suspended: BTreeMap<NodeId, Arc<[u8]>>,
     pub(crate) findings: Findings,
     pub(crate) counters: Counters,
-    pub(crate) bug: Option<Bug>,
     last_op: u64,
     storing: BTreeMap<Op, StoreTask>,
     loading: BTreeMap<Op, LoadTask>,
@@ -151,7 +149,6 @@ impl Node {
             suspended: BTreeMap::new(),
             findings: Findings::new(),
             counters: Counters::default(),
-            bug: None,
             last_op: 0,
             storing: BTreeMap::new(),
             loading: BTreeMap::new(),
@@ -269,6 +266,11 @@ impl Node {
                 },
                 turn,
             );
+            if let Purpose::Own(lane) = task.purpose
+                && self.make_anew_if_planted(lane)
+            {
+                return;
+            }
             let again = turn.elapsed + self.config.scale(limits::STORE_RETRY_AFTER);
             self.retries.push_back((again, task));
             return;
@@ -306,11 +308,6 @@ impl Node {
         let source = source.to_string();
         let severity = Severity::Warning;
         self.finding(Finding { topic, severity, source, message, hint: None }, turn);
-    }
-
-    /// Whether this fault was planted; never in a normal build.
-    pub(crate) fn has(&self, bug: Bug) -> bool {
-        cfg!(feature = "planted-bugs") && self.bug == Some(bug)
     }
 
     /// Time passed at the last step.

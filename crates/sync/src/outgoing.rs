@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use base::{TimeDelta, Timestamp};
 
 use crate::api::Op;
+use crate::bugs::{self, Bug};
 use crate::config::Config;
 use crate::limits;
 
@@ -80,7 +81,7 @@ impl Outgoing {
 
     /// The peer asked for everything from `from` again; what it asks for cannot be beyond what exists.
     pub(crate) fn rewind(&mut self, from: u64) {
-        self.sent = from;
+        self.sent = from + u64::from(bugs::has(Bug::ResendOffByOne));
         self.held = self.held.min(from);
         self.under_way.clear();
         self.under_way_bytes = 0;

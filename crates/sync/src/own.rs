@@ -9,7 +9,7 @@ use log::{
 };
 
 use crate::api::{Append, Arrival, Level, Output, Refusal, Severity, Ticket};
-use crate::bugs::Bug;
+use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
@@ -122,6 +122,19 @@ impl Lane {
         })
     }
 
+    /// Forgets the batch in flight and queues its statements again, as a planted fault has it.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn take_back(&mut self) {
+        let Some(InFlight { appended, tickets }) = self.in_flight.take() else { return };
+        self.writer.abandon_epoch();
+        let facts = appended.facts.into_iter().filter(|fact| fact.kind != kinds::EPOCH);
+        for (fact, ticket) in facts.zip(tickets).collect::<Vec<_>>().into_iter().rev() {
+            let body = Body { kind: fact.kind, edition: fact.edition, content: fact.content };
+            self.queue_bytes += body.content.len();
+            self.queue.push_front((Draft { audience: fact.audience, body }, ticket));
+        }
+    }
+
     fn has_queued_pulse(&self) -> bool {
         self.queue.iter().any(|(draft, _)| draft.body.kind == kinds::PULSE)
     }
@@ -218,7 +231,7 @@ impl Node {
         let early = appended.draft_ids().zip(tickets.iter().copied()).collect::<Vec<_>>();
         lane.in_flight = Some(InFlight { appended, tickets });
         self.store(Purpose::Own(precedence), precedence, writes.into(), vec![mark], turn);
-        if self.has(Bug::AcknowledgeBeforeSync) {
+        if bugs::has(Bug::AcknowledgeBeforeSync) {
             for (entry, ticket) in early {
                 if let Some(ticket) = ticket {
                     self.tickets.durable(ticket, entry, &[self.me], turn.out);

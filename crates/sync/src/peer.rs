@@ -7,7 +7,7 @@ use base::{NodeId, Timestamp};
 use log::{Batch, Item, LogId, Precedence};
 
 use crate::api::{CloseReason, Op, Output, Severity};
-use crate::bugs::Bug;
+use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::limits;
 use crate::line::Line;
@@ -228,7 +228,7 @@ impl Node {
         for (log, size) in self.durable_sizes() {
             let there = held.get(&log).copied();
             if log.node == self.me {
-                let start = if self.has(Bug::DropOnReconnect) && self.peers[&id].connections > 1 {
+                let start = if bugs::has(Bug::DropOnReconnect) && self.peers[&id].connections > 1 {
                     size
                 } else {
                     there.unwrap_or(0).min(size)
@@ -254,7 +254,8 @@ impl Node {
     }
 
     fn on_want(&mut self, id: NodeId, log: LogId, from: u64, turn: &mut Turn<'_>) {
-        if self.has(Bug::DropOnReconnect) || self.durable_size(&log).is_none_or(|size| from >= size)
+        if bugs::has(Bug::DropOnReconnect)
+            || self.durable_size(&log).is_none_or(|size| from >= size)
         {
             return;
         }
@@ -316,7 +317,11 @@ impl Node {
     fn send_batch(&mut self, peer: NodeId, batch: &Batch, turn: &mut Turn<'_>) {
         let log = batch.log();
         let complete = batch.items().iter().all(|item| matches!(item, Item::Entry(_)));
-        let projected = batch.released_to(peer.partner(), &self.charter);
+        let projected = if bugs::has(Bug::SkipAudienceFilter) {
+            batch.clone()
+        } else {
+            batch.released_to(peer.partner(), &self.charter)
+        };
         let bytes: Arc<[u8]> = projected.as_bytes().clone();
         let message = Message::Batch { complete, batch: bytes.clone() };
         let (elapsed, config) = (turn.elapsed, self.config.clone());

@@ -11,6 +11,7 @@ use log::{
 };
 
 use crate::api::{Output, Severity};
+use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
@@ -272,7 +273,7 @@ impl Node {
         cosignature: Verified<Cosignature>,
         turn: &mut Turn<'_>,
     ) {
-        let (by, kind) = (cosignature.by, cosignature.kind);
+        let (by, kind) = (self.receipt_by(cosignature.by), cosignature.kind);
         let evidence = self.evidence.entry(log).or_default();
         let Some(before) = evidence.state(by, kind, size) else { return };
         turn.out.push(Output::Receipt { log, size, by, kind });
@@ -363,7 +364,7 @@ impl Node {
         let node = log.node;
         let Some(record) = self.charter.node(node) else { return };
         let key = record.key;
-        if self.suspended.contains_key(&node) {
+        if self.suspended.contains_key(&node) || bugs::has(Bug::DropProof) {
             return;
         }
         let bytes = proof.to_bytes();

@@ -20,6 +20,7 @@ use log::{
 
 use crate::Error;
 use crate::api::{Arrival, Output, Severity};
+use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::gap::Gap;
 use crate::limits;
@@ -100,7 +101,7 @@ impl Node {
         let size = head.size();
         if !current {
             let (realm, partner) = (self.charter.realm().clone(), self.me.partner());
-            let copy = self.planted(Mirrored::new(LaneMirror::new(realm, partner, head)));
+            let copy = Mirrored::new(LaneMirror::new(realm, partner, head));
             self.copies.insert(log, copy);
             if let Some(value) = store.meta(&Gap::name(&log))? {
                 self.copy_mut(&log).add_gap(Gap::read(&value));
@@ -272,7 +273,7 @@ impl Life {
             (None, Some(file)) if file.logs().next().is_none() => IncarnationCause::FirstStart,
             (None, _) | (Some(_), None) => IncarnationCause::StoreReplaced,
             (Some((incarnation, cited)), Some(_)) => {
-                if !is_behind(&signed, cited, store)? {
+                if bugs::has(Bug::IgnoreHighWater) || !is_behind(&signed, cited, store)? {
                     let (incarnation, cited) = (*incarnation, cited.clone());
                     return Ok(Self { incarnation, cited, cause: None });
                 }

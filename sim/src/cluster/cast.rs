@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use base::PartnerId;
 use log::testing::{self, TestCharter};
 use log::{Charter, NodeSecrets, Realm};
 
@@ -19,6 +20,10 @@ pub struct Cast {
     pub secrets: Vec<NodeSecrets>,
     /// Keys the charter does not know.
     pub stranger: NodeSecrets,
+    /// The same names with other keys: what a liar seals for nobody.
+    pub(super) false_charter: Arc<Charter>,
+    /// A partner nothing is addressed to.
+    pub(super) outsider: PartnerId,
 }
 
 impl Cast {
@@ -28,6 +33,13 @@ impl Cast {
         let TestCharter { charter, secrets, .. } = testing::charter(&realm, &NODES, 1);
         let node = NODES[0].parse().expect("a good name");
         let stranger = NodeSecrets::random(realm, node, &mut testing::SeededRng::new(2));
-        Self { charter: Arc::new(charter), secrets: secrets.into_values().collect(), stranger }
+        let others = testing::charter(charter.realm(), &NODES, 3).charter;
+        Self {
+            charter: Arc::new(charter),
+            secrets: secrets.into_values().collect(),
+            stranger,
+            false_charter: Arc::new(others),
+            outsider: "AUS".parse().expect("a good name"),
+        }
     }
 }

@@ -2,14 +2,15 @@
 //! disk, with faults, and checkers that see everything.
 //!
 //! Start here: [`run`] plays one seed. `sim-cluster --seeds N` plays many, `--seed S --trace` one with
-//! everything it does, `--planted` shows that the checkers catch five planted bugs.
+//! everything it does, `--planted` shows that the checkers catch every planted bug.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | `plan` | what a seed has in store: statements and mishaps |
 //! | `world` | the loop |
 //! | `network`, `disk` | lines and stores with their faults |
-//! | `witness` | the checkers |
+//! | `liar` | the byzantine partner of three seeds in four |
+//! | `witness`, `ledger` | the checkers |
 //! | `cast` | keys and charter |
 //!
 //! **Architecture Invariant:** a run follows from its seed alone; whatever iterates does so in a fixed
@@ -18,6 +19,8 @@
 mod cast;
 mod dice;
 mod disk;
+mod ledger;
+mod liar;
 mod network;
 mod plan;
 mod report;
@@ -27,8 +30,8 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use cast::Cast;
+use log::bugs::Bug;
 pub use report::{Counts, Fault, Report};
-use sync::Bug;
 
 /// How to run a seed.
 #[derive(Clone, Debug)]
@@ -49,6 +52,8 @@ impl Default for Options {
 
 /// Plays one seed. A panic in a node is a failure like any other.
 pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
+    #[cfg(feature = "planted-bugs")]
+    log::bugs::plant(options.bug);
     let played = catch_unwind(AssertUnwindSafe(|| world::World::new(cast, options, seed).run()));
     played.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -58,6 +63,7 @@ pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
             entries: 0,
             acknowledged: 0,
             pending: 0,
+            convicted: 0,
             faults: Counts::default(),
             virtual_s: 0,
             healed_ms: 0,

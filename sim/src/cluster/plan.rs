@@ -5,6 +5,7 @@ use log::{Audience, Charter, Precedence};
 use sync::Level;
 
 use super::dice::Dice;
+use super::liar::{Flood, Lie, Wrong};
 use super::network::{Cut, HostIndex, Trouble};
 
 /// A statement some client appends.
@@ -57,6 +58,8 @@ pub(super) enum Mishap {
         lasts: TimeDelta,
         /// Whether it dies in the middle of its next commit rather than at once.
         writing: bool,
+        /// Whether it dies once more in its first commits after that.
+        again: bool,
     },
     /// A backup of the store is taken.
     BackUp {
@@ -109,6 +112,18 @@ pub(super) enum Mishap {
         /// In whose name.
         name: HostIndex,
     },
+    /// The byzantine partner lies, once or for a while.
+    Lie {
+        /// How.
+        lie: Lie,
+        /// For how long, where it lasts.
+        lasts: TimeDelta,
+    },
+    /// The byzantine partner's clock is an hour ahead, for a while.
+    LieClock {
+        /// For how long.
+        lasts: TimeDelta,
+    },
 }
 
 /// One seed's whole plan.
@@ -116,6 +131,8 @@ pub(super) enum Mishap {
 pub(super) struct Plan {
     /// Typical latency of the lines, milliseconds.
     pub(super) latency_ms: u64,
+    /// The byzantine partner, if there is one.
+    pub(super) liar: Option<HostIndex>,
     /// Statements, in order of time.
     pub(super) statements: Vec<Statement>,
     /// Mishaps, in order of time.
@@ -155,8 +172,12 @@ impl Plan {
         bunch(&mut statements, &mut dice);
         statements.sort_by_key(|statement| statement.at);
         let mut mishaps = Self::draw_mishaps(hosts, &mut dice);
+        let liar = (!seed.is_multiple_of(4)).then(|| dice.index(hosts));
+        if let Some(liar) = liar {
+            mishaps.extend(Self::draw_lies(liar, hosts, &mut dice));
+        }
         mishaps.sort_by_key(|(at, _)| *at);
-        Self { latency_ms, statements, mishaps, ends: TimeDelta::from_millis(ms(BUSY_MS)) }
+        Self { latency_ms, liar, statements, mishaps, ends: TimeDelta::from_millis(ms(BUSY_MS)) }
     }
 
     fn draw_mishaps(hosts: usize, dice: &mut Dice) -> Vec<(TimeDelta, Mishap)> {
@@ -195,6 +216,47 @@ impl Plan {
             mishaps.push((backup + lost, Mishap::RollBack { host, lasts }));
         }
         mishaps
+    }
+
+    /// What the byzantine partner does.
+    fn draw_lies(liar: HostIndex, hosts: usize, dice: &mut Dice) -> Vec<(TimeDelta, Mishap)> {
+        let mut lies = Vec::new();
+        let at = |dice: &mut Dice| dice.millis(500..BUSY_MS - 5_000);
+        if dice.chance(400) {
+            let victim = (liar + 1 + dice.index(hosts - 1)) % hosts;
+            let (lane, readable) = (dice.pick(&Precedence::ALL), dice.chance(800));
+            let lie = Lie::Fork { victim, lane, readable };
+            lies.push((at(dice), Mishap::Lie { lie, lasts: TimeDelta::ZERO }));
+        }
+        if dice.chance(200) {
+            lies.push((at(dice), Mishap::LieClock { lasts: dice.millis(500..5_000) }));
+        }
+        for _ in 0..dice.between(3..8) {
+            let victim = (liar + 1 + dice.index(hosts - 1)) % hosts;
+            let name = (0..hosts).find(|name| *name != liar && *name != victim);
+            let name = name.expect("three hosts");
+            let lane = dice.pick(&Precedence::ALL);
+            let lie = match dice.index(9) {
+                0 => {
+                    let wrongs = [Wrong::Byte, Wrong::Audience, Wrong::Gap, Wrong::Backwards];
+                    Lie::BadBatch { victim, lane, wrong: dice.pick(&wrongs) }
+                }
+                1 => Lie::InOthersName { victim, name, lane },
+                2 | 3 => Lie::Replay,
+                4 => Lie::HideEntries { victim, lane },
+                5 => Lie::HideLane { victim, lane },
+                6 => {
+                    let floods =
+                        [Flood::Garbage, Flood::Wants, Flood::Hellos, Flood::Pings, Flood::Batches];
+                    Lie::Flood { victim, with: dice.pick(&floods) }
+                }
+                7 => Lie::Overstate { victim },
+                _ if dice.chance(500) => Lie::FalseHello { victim },
+                _ => Lie::FalseProof { victim, accused: name },
+            };
+            lies.push((at(dice), Mishap::Lie { lie, lasts: dice.millis(1_000..8_000) }));
+        }
+        lies
     }
 }
 
@@ -253,7 +315,8 @@ fn pair(hosts: usize, dice: &mut Dice) -> (HostIndex, HostIndex) {
 impl Mishap {
     fn crash(hosts: usize, dice: &mut Dice) -> Self {
         let writing = dice.chance(700);
-        Self::Crash { host: dice.index(hosts), lasts: dice.millis(100..6_000), writing }
+        let again = dice.chance(400);
+        Self::Crash { host: dice.index(hosts), lasts: dice.millis(100..6_000), writing, again }
     }
 
     fn partition(hosts: usize, dice: &mut Dice) -> Self {

@@ -40,6 +40,28 @@ pub enum Fault {
     ClockStep,
     /// A batch signed by another key, in a partner's name.
     Forgery,
+    /// A partner that tells another history of a lane to one partner.
+    LieFork,
+    /// A partner that signs a batch no sound node makes.
+    LieBadBatch,
+    /// A partner that speaks in another's name.
+    LieInOthersName,
+    /// A partner that says again what was said before, to anybody.
+    LieReplay,
+    /// A partner that sends as hashes what is addressed to the receiver.
+    LieHiddenEntries,
+    /// A partner that sends nothing of a lane.
+    LieHiddenLane,
+    /// A partner that sends more than anybody can use.
+    LieFlood,
+    /// A partner that states it holds what it does not.
+    LieOverstated,
+    /// A partner that greets again with other sizes.
+    LieHello,
+    /// A partner that accuses an honest one.
+    LieProof,
+    /// A partner whose clock is an hour ahead.
+    LieClock,
     /// A frame swallowed by a line that stayed connected.
     FrameLost,
     /// A frame that came twice.
@@ -115,6 +137,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Those answered "durable here, pending".
     pub pending: u64,
+    /// Honest nodes that proved the byzantine partner's two histories.
+    pub convicted: u64,
     /// Faults by kind.
     pub faults: Counts,
     /// Virtual seconds from the first start to the last check.
@@ -126,6 +150,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Faults planned and come about, without what they did to single frames and writes.
+    pub fn planned(&self) -> u64 {
+        let planned = self.faults.iter().filter(|(fault, _)| fault.is_planned());
+        planned.map(|(_, count)| count).sum()
+    }
+
     /// Whether every checker was content.
     pub const fn passed(&self) -> bool {
         self.failures.is_empty()

@@ -4,21 +4,28 @@
 //!   life in the order of its log, the same at every host.
 //! - What is acknowledged is durable where the acknowledgement says, then and at the end.
 //! - What a `holds` receipt covers is durable at its cosigner.
-//! - Nobody is found to have signed two histories, for nobody did.
+//! - Nobody honest is found to have signed two histories. A byzantine partner's two histories are
+//!   proven at every honest node once two of them hold checkpoints that contradict each other.
 //! - Once the faults are over, all hosts come to the same logs, and to the same facts for those who
 //!   may read them; receipts are complete, and every byte of every store verifies.
+//!
+//! Of a byzantine partner only what honest nodes make of it is checked: its own store, answers and
+//! receipts may say anything. Its statements have to reach everybody they are addressed to unless it
+//! was convicted or hid them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::NodeId;
+use base::{NodeId, Timestamp};
 use log::{
     Audience, Batch, CosignatureKind, EntryId, Fact, FsckScope, Hash, Kind, LogId, StoreReadExt,
-    fsck,
+    fsck, sha256,
 };
 use sync::{Arrival, Level, Node, Output, Ticket};
 
 use super::cast::Cast;
 use super::disk::Disk;
+use super::ledger::{Ledger, look_at_frame};
+use super::liar::Liar;
 use super::network::HostIndex;
 
 /// The kind of every simulated statement.
@@ -53,12 +60,21 @@ struct Acknowledged {
 #[derive(Debug, Default)]
 struct Told {
     statements: BTreeSet<EntryId>,
+    /// Of every fact: when it holds and what it is, by audience.
+    facts: BTreeMap<Audience, BTreeMap<(Timestamp, EntryId), Hash>>,
     next: BTreeMap<LogId, u64>,
 }
 
 /// What was seen so far, and what was wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Witness {
+    /// The byzantine host.
+    liar: Option<HostIndex>,
+    /// Whether it has signed two histories of anything.
+    pub(super) liar_signed_twice: bool,
+    /// Honest hosts that have proven it.
+    pub(super) convicted: BTreeSet<HostIndex>,
+    ledgers: BTreeMap<HostIndex, Ledger>,
     issued: BTreeMap<Vec<u8>, Issued>,
     tickets: BTreeMap<Ticket, Vec<u8>>,
     acknowledged: Vec<Acknowledged>,
@@ -77,6 +93,11 @@ pub(super) struct Witness {
 const FAILURES_MAX: usize = 20;
 
 impl Witness {
+    /// Nothing seen yet.
+    pub(super) fn new(liar: Option<HostIndex>) -> Self {
+        Self { liar, ..Self::default() }
+    }
+
     fn fail(&mut self, failure: String) {
         if self.failures.len() < FAILURES_MAX {
             self.failures.push(failure);
@@ -102,15 +123,50 @@ impl Witness {
     }
 
     /// A process starts.
-    pub(super) fn start(&mut self, host: HostIndex) {
+    pub(super) fn start(&mut self, host: HostIndex, id: NodeId, disk: &Disk) {
         self.told.insert(host, Told::default());
+        self.ledgers.entry(host).or_default().start(id, disk);
+    }
+
+    fn is_liar(&self, id: NodeId, hosts: &[Seen<'_>]) -> bool {
+        self.liar.is_some_and(|liar| hosts[liar].id == id)
     }
 
     /// Looks at one output of a host; `hosts` are all of them.
-    pub(super) fn look(&mut self, host: HostIndex, output: &Output, hosts: &[Seen<'_>]) {
+    pub(super) fn look(
+        &mut self,
+        host: HostIndex,
+        output: &Output,
+        hosts: &[Seen<'_>],
+        now: Timestamp,
+    ) {
         let id = hosts[host].id;
+        if self.liar == Some(host) {
+            // Whatever else it says: it opens nothing that is not for it.
+            if let Output::Fact { fact, .. } = output
+                && !fact.audience.contains(id.partner())
+            {
+                self.fail(format!("{id} opened {}, which is for {}", fact.id, fact.audience));
+            }
+            return;
+        }
         match output {
-            Output::Fact { fact, arrival } => self.look_at_fact(host, fact, *arrival, &hosts[host]),
+            // Copies of old own logs come back without a mark; nothing of them is made here.
+            Output::Store { writes, high_water, .. } if !high_water.is_empty() => {
+                let ledger = self.ledgers.get_mut(&host).expect("a host starts before it writes");
+                if let Some(failure) = ledger.look_at_writes(id, writes, now) {
+                    self.fail(failure);
+                }
+            }
+            Output::Send { peer, bytes, .. } => {
+                if let Some(failure) = look_at_frame(id, *peer, bytes, hosts[host].disk) {
+                    self.fail(failure);
+                }
+            }
+            Output::Fact { fact, arrival } => {
+                let lied = self.is_liar(fact.origin, hosts);
+                self.look_at_fact(host, fact, *arrival, &hosts[host], lied);
+            }
             Output::Acknowledged { ticket, entry, level, holders } => {
                 self.look_at_answer(*ticket, *entry, *level, holders, hosts, host);
             }
@@ -129,16 +185,27 @@ impl Witness {
                 self.look_at_receipt(*log, *size, *by, hosts);
             }
             Output::Equivocation { node, log, .. } => {
-                self.fail(format!("{id} convicted {node}, which is honest, over {log}"));
+                if self.is_liar(*node, hosts) && self.liar_signed_twice {
+                    self.convicted.insert(host);
+                } else {
+                    self.fail(format!("{id} convicted {node}, which told one history of {log}"));
+                }
             }
             _ => {}
         }
     }
 
-    fn look_at_fact(&mut self, host: HostIndex, fact: &Fact, arrival: Arrival, seen: &Seen<'_>) {
+    fn look_at_fact(
+        &mut self,
+        host: HostIndex,
+        fact: &Fact,
+        arrival: Arrival,
+        seen: &Seen<'_>,
+        lied: bool,
+    ) {
         let (id, entry) = (seen.id, fact.id);
         let leaf = *self.leaves.entry(entry).or_insert(fact.leaf_hash);
-        if leaf != fact.leaf_hash {
+        if leaf != fact.leaf_hash && !lied {
             self.fail(format!("{id} told another {entry} than others did"));
         }
         if !fact.audience.contains(id.partner()) {
@@ -160,17 +227,19 @@ impl Witness {
             return;
         }
         let told = self.told.get_mut(&host).expect("a host starts before it tells");
+        let known = told.facts.entry(fact.audience).or_default();
+        known.insert((fact.at, entry), fact.leaf_hash);
         if !told.statements.insert(entry) {
             self.fail(format!("{id} told {entry} twice"));
         }
         let issued = self.issued.get(&fact.content);
         let genuine = issued
             .is_some_and(|issued| issued.origin == fact.origin && issued.audience == fact.audience);
-        if !genuine {
+        if !genuine && !lied {
             let start = String::from_utf8_lossy(&fact.content[..fact.content.len().min(24)]);
             self.fail(format!("{id} told {entry} (`{start}`), which {} never said", fact.origin));
         }
-        self.contents.insert(entry, (fact.content.clone(), fact.audience));
+        self.contents.entry(entry).or_insert_with(|| (fact.content.clone(), fact.audience));
     }
 
     fn look_at_answer(
@@ -191,7 +260,8 @@ impl Witness {
         }
         for holder in holders {
             let seen = hosts.iter().find(|seen| seen.id == *holder).expect("a host of the cluster");
-            if !is_durable(seen.disk, &entry) && !seen.disk.was_rolled_back {
+            let excused = seen.disk.was_rolled_back || self.is_liar(*holder, hosts);
+            if !is_durable(seen.disk, &entry) && !excused {
                 self.fail(format!("{id} says {holder} holds {entry}, and it is not durable there"));
             }
         }
@@ -201,20 +271,33 @@ impl Witness {
     fn look_at_receipt(&mut self, log: LogId, size: u64, by: NodeId, hosts: &[Seen<'_>]) {
         let seen = hosts.iter().find(|seen| seen.id == by).expect("a host of the cluster");
         let durable = durable_size(seen.disk, &log);
-        if durable < size && !seen.disk.was_rolled_back {
+        let excused = seen.disk.was_rolled_back || self.is_liar(by, hosts);
+        if durable < size && !excused {
             self.fail(format!("{by} signed `holds` for {log} up to {size} and has {durable}"));
         }
     }
 
-    /// Whether all hosts are up and have come to the same logs with all receipts; if not, why not.
-    pub(super) fn disagreement(hosts: &[Seen<'_>]) -> Option<String> {
+    fn honest<'s, 'h>(
+        &self,
+        hosts: &'h [Seen<'s>],
+    ) -> impl Iterator<Item = &'h Seen<'s>> + use<'s, 'h> {
+        let liar = self.liar;
+        hosts.iter().filter(move |seen| Some(seen.host) != liar)
+    }
+
+    /// Whether all honest hosts are up and have come to the same logs with all receipts; if not, why
+    /// not. Logs of a byzantine partner that told two histories are theirs to differ in.
+    pub(super) fn disagreement(&self, hosts: &[Seen<'_>]) -> Option<String> {
         let mut cuts = Vec::new();
-        for seen in hosts {
+        for seen in self.honest(hosts) {
             let Some(node) = seen.node else { return Some(format!("{} is down", seen.id)) };
-            if let Some((log, peer)) = node.receipts_missing().next() {
+            let mut missing = node.receipts_missing();
+            if let Some((log, peer)) = missing.find(|(_, peer)| !self.is_liar(*peer, hosts)) {
                 return Some(format!("{} lacks receipts of {peer} for {log}", seen.id));
             }
-            cuts.push((seen.id, node.cut()));
+            let mut cut = node.cut();
+            cut.retain(|log, _| !(self.liar_signed_twice && self.is_liar(log.node, hosts)));
+            cuts.push((seen.id, cut));
         }
         let ((first, cut), others) = cuts.split_first()?;
         for (id, other) in others {
@@ -225,31 +308,102 @@ impl Witness {
                 }
             }
         }
+        if let Some(log) = self.liar_signed_twice.then(|| self.contradiction(hosts)).flatten() {
+            let free = self.honest(hosts).find(|seen| !self.convicted.contains(&seen.host));
+            return free.map(|seen| format!("{} has not seen two histories of {log}", seen.id));
+        }
+        let some = !self.convicted.is_empty();
+        let free = self.honest(hosts).find(|seen| some && !self.convicted.contains(&seen.host));
+        free.map(|seen| format!("{} has not been shown the proof another has", seen.id))
+    }
+
+    /// A log of the byzantine partner of which two honest hosts hold checkpoints of one size and
+    /// different roots.
+    fn contradiction(&self, hosts: &[Seen<'_>]) -> Option<LogId> {
+        let mut roots: BTreeMap<(LogId, u64), Hash> = BTreeMap::new();
+        for seen in self.honest(hosts) {
+            for head in seen.disk.store.heads().unwrap_or_default() {
+                if !self.is_liar(head.log.node, hosts) {
+                    continue;
+                }
+                let batches = seen.disk.store.batches(&head.log, 0, usize::MAX, usize::MAX);
+                for batch in batches.unwrap_or_default() {
+                    let root = batch.checkpoint().checkpoint.root;
+                    if *roots.entry((head.log, batch.end())).or_insert(root) != root {
+                        return Some(head.log);
+                    }
+                }
+            }
+        }
         None
     }
 
-    /// Looks at everything once all hosts agree.
-    pub(super) fn look_at_the_end(&mut self, hosts: &[Seen<'_>], cast: &Cast) {
-        for seen in hosts {
+    /// Looks at everything once all honest hosts agree.
+    pub(super) fn look_at_the_end(&mut self, hosts: &[Seen<'_>], cast: &Cast, liar: Option<&Liar>) {
+        let mut failures = Vec::new();
+        for seen in self.honest(hosts) {
             let (Some(node), Some(told)) = (seen.node, self.told.get(&seen.host)) else { continue };
-            let mut failures = Vec::new();
             for (entry, (_, audience)) in &self.contents {
                 let due = audience.contains(seen.id.partner());
-                let lost = !hosts.iter().any(|other| {
+                let lied = self.is_liar(entry.log.node, hosts);
+                let hidden = liar.is_some_and(|l| l.hidden.contains(&(entry.log, seen.host)));
+                let excused = lied && (self.liar_signed_twice || hidden);
+                let lost = !self.honest(hosts).any(|other| {
                     self.told.get(&other.host).is_some_and(|told| told.statements.contains(entry))
                 });
-                if due && !lost && !told.statements.contains(entry) {
+                if due && !lost && !excused && !told.statements.contains(entry) {
                     let gap = node.gap(&entry.log);
                     failures.push(format!("{} never told {entry} (gap {gap:?})", seen.id));
                 }
             }
-            failures.extend(look_at_store(seen, cast));
-            for failure in failures {
-                self.fail(failure);
-            }
+            let excused = |fault: &log::FsckFault| {
+                self.liar.is_some_and(|liar| {
+                    let name = hosts[liar].id.to_string();
+                    fault.place.contains(&format!(" of {name}."))
+                        && fault.problem.ends_with("got none")
+                })
+            };
+            failures.extend(look_at_store(seen, cast, excused));
+        }
+        for failure in failures {
+            self.fail(failure);
         }
         self.look_for_lost(hosts);
         self.compare_roots(hosts);
+        self.compare_digests(hosts, cast, liar);
+    }
+
+    /// The digest of each view must be the same at all honest hosts that may read it.
+    fn compare_digests(&mut self, hosts: &[Seen<'_>], cast: &Cast, liar: Option<&Liar>) {
+        let doubtful = |log: &LogId| {
+            self.is_liar(log.node, hosts)
+                && (self.liar_signed_twice
+                    || liar.is_some_and(|liar| liar.hidden.iter().any(|(hidden, _)| hidden == log)))
+        };
+        let mut failures = Vec::new();
+        for audience in &cast.charter.agreement().audiences {
+            let readers = self.honest(hosts).filter(|seen| audience.contains(seen.id.partner()));
+            let mut digests = readers.map(|seen| {
+                let facts = self.told.get(&seen.host).and_then(|told| told.facts.get(audience));
+                let mut bytes = Vec::new();
+                for ((at, entry), leaf) in facts.into_iter().flatten() {
+                    if !doubtful(&entry.log) {
+                        bytes.extend_from_slice(&at.as_nanos().to_be_bytes());
+                        bytes.extend_from_slice(leaf);
+                    }
+                }
+                (seen.id, sha256(&bytes))
+            });
+            let Some((first, digest)) = digests.next() else { continue };
+            for (id, other) in digests {
+                if digest != other {
+                    failures.push(format!("{first} and {id} have other digests of {audience}"));
+                }
+            }
+        }
+        for failure in failures {
+            self.fail(failure);
+        }
     }
 
     fn look_for_lost(&mut self, hosts: &[Seen<'_>]) {
@@ -280,7 +434,7 @@ impl Witness {
 
     fn compare_roots(&mut self, hosts: &[Seen<'_>]) {
         let mut roots: BTreeMap<LogId, (NodeId, Hash)> = BTreeMap::new();
-        for seen in hosts {
+        for seen in hosts.iter().filter(|seen| Some(seen.host) != self.liar).collect::<Vec<_>>() {
             let heads = match seen.disk.store.heads() {
                 Ok(heads) => heads,
                 Err(error) => {
@@ -289,6 +443,9 @@ impl Witness {
                 }
             };
             for head in heads {
+                if self.liar_signed_twice && self.is_liar(head.log.node, hosts) {
+                    continue;
+                }
                 let root = head.done.frontier.root();
                 let (first, known) = *roots.entry(head.log).or_insert((seen.id, root));
                 if known != root {
@@ -301,7 +458,11 @@ impl Witness {
 
 /// Verifies every byte of a host's store, and that it carries nothing whole that the host's partner
 /// may not have.
-fn look_at_store(seen: &Seen<'_>, cast: &Cast) -> Vec<String> {
+fn look_at_store(
+    seen: &Seen<'_>,
+    cast: &Cast,
+    excused: impl Fn(&log::FsckFault) -> bool,
+) -> Vec<String> {
     let (id, disk) = (seen.id, seen.disk);
     let scope = FsckScope {
         charter: &cast.charter,
@@ -311,7 +472,8 @@ fn look_at_store(seen: &Seen<'_>, cast: &Cast) -> Vec<String> {
         high_water: disk.high_water.as_ref().filter(|_| !disk.was_rolled_back),
     };
     let report = fsck(&disk.store, &scope);
-    let faults = report.faults.iter();
+    // An entry whose key a byzantine partner hid stays closed.
+    let faults = report.faults.iter().filter(|fault| !excused(fault));
     let mut failures: Vec<String> =
         faults.map(|fault| format!("fsck of {id}: {}: {}", fault.place, fault.problem)).collect();
     for head in disk.store.heads().unwrap_or_default() {

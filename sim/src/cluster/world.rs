@@ -6,21 +6,26 @@ use std::sync::Arc;
 use base::{NodeId, TimeDelta, Timestamp};
 use log::{Body, Draft, HighWater, LaneWriter, LogHead, LogId, Precedence, StoreReadExt};
 use sync::wire::Message;
-use sync::{Append, Config, Input, Node, Output, Setup, Ticket, limits};
+use sync::{Append, Config, Input, Level, Node, Output, Setup, Ticket, limits};
 
 use super::Options;
 use super::cast::Cast;
 use super::dice::Dice;
 use super::disk::{Answer, Disk, Job};
+use super::liar::{Liar, Lie};
 use super::network::{Cut, HostIndex, Network, Parcel, Trouble};
-use super::plan::{Mishap, Plan};
+use super::plan::{Mishap, Plan, Statement};
 use super::report::{Counts, Fault, Report};
 use super::witness::{KIND, Seen, Witness};
+
+mod lies;
 
 /// The first instant of every run.
 const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// How long hosts may take to agree once the faults are over.
 const HEALING_MAX: TimeDelta = TimeDelta::from_seconds(180);
+/// How long a process that dies once more is down.
+const RELAPSE: TimeDelta = TimeDelta::from_millis(300);
 /// How often hosts without a connection try to get one.
 const DIAL_EVERY: TimeDelta = TimeDelta::from_millis(300);
 /// How often it is looked whether all agree.
@@ -40,6 +45,8 @@ enum Event {
     Mend { from: HostIndex, to: HostIndex },
     Calm { from: HostIndex, to: HostIndex },
     DiskWell { host: HostIndex },
+    Truth(Lie),
+    ClockRight { host: HostIndex },
     EndOfFaults,
     Look,
 }
@@ -55,6 +62,8 @@ struct Host {
     entropy: Dice,
     /// To crash in the middle of the next commit, and for how long.
     doomed: Option<TimeDelta>,
+    /// To crash once more in the first commits of the next life.
+    relapses: bool,
 }
 
 /// One run.
@@ -68,6 +77,7 @@ pub(super) struct World<'a> {
     sequence: u64,
     hosts: Vec<Host>,
     network: Network,
+    liar: Option<Liar>,
     plan: Plan,
     witness: Witness,
     counts: Counts,
@@ -91,10 +101,12 @@ impl<'a> World<'a> {
                 clock_offset: TimeDelta::ZERO,
                 entropy: Dice::new(seed, stream),
                 doomed: None,
+                relapses: false,
             })
             .collect();
         let partners: Vec<_> = hosts.iter().map(|host| host.id.partner()).collect();
         let plan = Plan::draw(seed, &partners, &cast.charter, options.entries);
+        let liar = plan.liar.map(|host| Liar::new(host, cast, Dice::new(seed, 3)));
         Self {
             network: Network::new(hosts.len(), plan.latency_ms),
             cast,
@@ -105,8 +117,9 @@ impl<'a> World<'a> {
             events: BTreeMap::new(),
             sequence: 0,
             hosts,
+            liar,
+            witness: Witness::new(plan.liar),
             plan,
-            witness: Witness::default(),
             counts: Counts::default(),
             calm_since: None,
             agreed: false,
@@ -130,6 +143,7 @@ impl<'a> World<'a> {
             entries: self.witness.taken,
             acknowledged: self.witness.acknowledged_count(),
             pending: self.witness.pending,
+            convicted: self.witness.convicted.len() as u64,
             faults: self.counts,
             virtual_s: whole(self.now - START, 1_000_000_000),
             healed_ms: whole(healed, 1_000_000),
@@ -182,6 +196,9 @@ impl<'a> World<'a> {
             Event::Arrival(parcel) => {
                 if self.network.connection(parcel.to, parcel.from) == Some(parcel.connection) {
                     let peer = self.hosts[parcel.from].id;
+                    if let Some(liar) = self.liar.as_mut().filter(|liar| liar.host == parcel.to) {
+                        liar.hear(parcel.precedence, &parcel.bytes);
+                    }
                     let bytes = parcel.bytes.to_vec();
                     self.step(parcel.to, Input::Received { peer, bytes });
                 }
@@ -202,6 +219,8 @@ impl<'a> World<'a> {
                 self.hosts[host].disk.failing_per_mille = 0;
                 self.hosts[host].disk.slowness = 1;
             }
+            Event::Truth(lie) => self.liar.iter_mut().for_each(|liar| liar.end(lie)),
+            Event::ClockRight { host } => self.hosts[host].clock_offset = TimeDelta::ZERO,
             Event::EndOfFaults => self.end_faults(),
             Event::Look => self.look(),
         }
@@ -220,7 +239,7 @@ impl<'a> World<'a> {
         for output in out {
             self.trace(|| format!("{} {}", self.hosts[host].id, brief(&output)));
             let seen: Vec<Seen<'_>> = see(&self.hosts);
-            self.witness.look(host, &output, &seen);
+            self.witness.look(host, &output, &seen, self.now);
             match output {
                 Output::Store { op, urgency, writes, high_water: marks } => {
                     self.ask_disk(host, Job::Commit { op, urgency, writes, marks });
@@ -230,10 +249,7 @@ impl<'a> World<'a> {
                 }
                 Output::Send { peer, precedence, bytes } => {
                     let to = self.host_of(peer);
-                    if let Some(connection) = self.network.connection(host, to) {
-                        let from = host;
-                        self.send(Parcel { from, to, connection, precedence, bytes });
-                    }
+                    self.send_frame(host, (to, precedence, bytes));
                 }
                 Output::Close { peer, .. } => {
                     let other = self.host_of(peer);
@@ -322,7 +338,8 @@ impl<'a> World<'a> {
         if self.hosts[host].node.is_some() {
             return;
         }
-        self.witness.start(host);
+        let Host { id, disk, .. } = &self.hosts[host];
+        self.witness.start(host, *id, disk);
         let setup = Setup {
             config: Config::default(),
             charter: Arc::clone(&self.cast.charter),
@@ -333,15 +350,10 @@ impl<'a> World<'a> {
         let restored = Node::restore(setup, &disk.store, disk.high_water.as_ref(), now, entropy);
         match restored {
             Ok((node, out)) => {
-                #[cfg(feature = "planted-bugs")]
-                let node = {
-                    let mut node = node;
-                    if let Some(bug) = self.options.bug {
-                        node.plant(bug);
-                    }
-                    node
-                };
                 let life = *life;
+                if std::mem::take(&mut self.hosts[host].relapses) {
+                    self.hosts[host].doomed = Some(RELAPSE);
+                }
                 self.hosts[host].node = Some(node);
                 self.trace(|| format!("{} starts, life {life}", self.hosts[host].id));
                 self.carry_out(host, out);
@@ -394,8 +406,14 @@ impl<'a> World<'a> {
                 self.hang_up(one, other);
                 self.hang_up(other, one);
             }
-            Mishap::Crash { host, lasts, writing: false } => self.crash(host, lasts),
-            Mishap::Crash { host, lasts, writing: true } => self.hosts[host].doomed = Some(lasts),
+            Mishap::Crash { host, lasts, writing, again } => {
+                self.hosts[host].relapses = again;
+                if writing {
+                    self.hosts[host].doomed = Some(lasts);
+                } else {
+                    self.crash(host, lasts);
+                }
+            }
             Mishap::BackUp { host } => self.hosts[host].disk.back_up(),
             Mishap::RollBack { host, lasts } => {
                 self.crash(host, lasts);
@@ -423,6 +441,8 @@ impl<'a> World<'a> {
                 self.hosts[host].clock_offset = offset;
             }
             Mishap::Forgery { victim, name } => self.forge(victim, name),
+            Mishap::Lie { lie, lasts } => self.lie(lie, lasts),
+            Mishap::LieClock { lasts } => self.lie_about_time(lasts),
         }
     }
 
@@ -486,22 +506,48 @@ impl<'a> World<'a> {
             self.hosts[host].disk.failing_per_mille = 0;
             self.hosts[host].disk.slowness = 1;
             self.hosts[host].doomed = None;
+            self.hosts[host].relapses = false;
+            self.hosts[host].clock_offset = TimeDelta::ZERO;
             self.start(host);
             for other in (0..self.hosts.len()).filter(|other| *other != host) {
                 self.network.trouble(host, other, Trouble::default());
                 self.mend(host, other);
             }
         }
+        self.liar.iter_mut().for_each(Liar::repent);
+        self.last_words();
         self.after(LOOK_EVERY, Event::Look);
+    }
+
+    /// With no fault left everyone sends one message in each lane, and everyone is to see all.
+    fn last_words(&mut self) {
+        for host in 0..self.hosts.len() {
+            for precedence in Precedence::ALL {
+                let number = self.plan.statements.len();
+                self.plan.statements.push(Statement {
+                    at: self.now - START,
+                    host,
+                    audience: self.cast.charter.everyone(),
+                    precedence,
+                    content: format!("last word {number}").into_bytes(),
+                    level: Level::Local,
+                    timeout: TimeDelta::from_seconds(20),
+                });
+                self.after(TimeDelta::ZERO, Event::Statement(number));
+            }
+        }
     }
 
     fn look(&mut self) {
         let seen = see(&self.hosts);
         let said = self.witness.taken == self.plan.statements.len() as u64;
-        let disagreement = Witness::disagreement(&seen)
+        let disagreement = self
+            .witness
+            .disagreement(&seen)
             .or_else(|| (!said).then(|| "a client still waits for its node".to_owned()));
         let Some(disagreement) = disagreement else {
-            self.witness.look_at_the_end(&seen, self.cast);
+            let liar = self.liar.as_ref();
+            self.witness.look_at_the_end(&seen, self.cast, liar);
             self.agreed = true;
             return;
         };
