@@ -189,11 +189,8 @@ impl Batch {
     /// hidden if the log's owner withholds from that partner or the charter no longer has it.
     #[must_use]
     pub fn released_to(&self, partner: PartnerId, charter: &Charter) -> Self {
-        if charter.releases(self.log().node.partner(), partner) {
-            self.for_audience(partner)
-        } else {
-            self.keep_whole(|_| false)
-        }
+        let origin = self.log().node.partner();
+        self.keep_whole(|entry| charter.sight(origin, partner, &entry.header().audience).is_whole())
     }
 
     /// The copy that carries whole only what `keep` says.

@@ -14,8 +14,8 @@ use crate::mirror::check_entries;
 use crate::store::{Cursor, walk};
 use crate::{
     Batch, Body, Charter, Complaint, Cosignature, CosignatureKind, EntryId, EquivocationProof,
-    Error, Fact, HighWater, HoldsRange, Item, LogHead, LogId, Row, Standing, StorageKey, StoreRead,
-    StoreReadExt, Table, Verified,
+    Error, Fact, HighWater, HoldsRange, Item, LogHead, LogId, Row, Standing, Statement, StorageKey,
+    StoreRead, StoreReadExt, Table, Verified,
 };
 
 /// What a store is checked against.
@@ -65,6 +65,7 @@ pub fn fsck<S: StoreRead + ?Sized>(store: &S, scope: &FsckScope<'_>) -> FsckRepo
     check.bodies_without_batch();
     check.cosignatures();
     check.receipts();
+    check.history();
     check.equivocations();
     check.table(Table::Meta, |_, _, _| Ok(()));
     check.high_water();
@@ -226,6 +227,18 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
         });
     }
 
+    fn history(&mut self) {
+        self.table(Table::History, |check, key, content| {
+            let statement = Statement::from_bytes(content)?;
+            let node = check.node_record(statement.by())?;
+            let statement = statement.verify(node)?;
+            check.same_root(statement.checkpoint())?;
+            same_key(key, &crate::Write::History(statement))?;
+            check.report.receipts += 1;
+            Ok(())
+        });
+    }
+
     fn equivocations(&mut self) {
         self.table(Table::Equivocation, |check, key, content| {
             let proof = EquivocationProof::from_bytes(content)?;
@@ -274,7 +287,7 @@ fn place(table: Table, key: &[u8]) -> String {
         (Table::Batch | Table::Bodies, Some(log), Some(end)) => {
             format!("{} of {log} up to {end}", table.as_str())
         }
-        (Table::Head | Table::Cosignature | Table::Receipt, Some(log), _) => {
+        (Table::Head | Table::Cosignature | Table::Receipt | Table::History, Some(log), _) => {
             format!("{} of {log}", table.as_str())
         }
         _ => format!("{} row {}", table.as_str(), crate::base64::hex(key)),

@@ -15,6 +15,8 @@
 //! | `seal`, `storage` | epoch keys and HPKE wraps; the storage key |
 //! | `writer`, `mirror`, `clock` | the two ends of a lane; the hybrid logical clock |
 //! | `equivocation` | proof that a node signed two histories |
+//! | `release` | what of a log leaves for whom, for sending, sealing and previews alike |
+//! | `receipts` | who stated what about an entry, and when, from a store |
 //! | `charter`, `secrets` | the agreement, its root signatures and rosters; key files |
 //! | `contents` | the `log.*` kinds: pulse, epoch, complaint, ... |
 //! | `store`, `high_water`, `fsck` | the disk port, the rollback guard, the verifier |
@@ -47,6 +49,8 @@ mod memory;
 mod merge;
 mod merkle;
 mod mirror;
+mod receipts;
+mod release;
 mod seal;
 mod secrets;
 mod storage;
@@ -82,6 +86,8 @@ pub use merkle::{
 };
 pub use mirror::{Accepted, LaneMirror, Observation, RejectReason};
 pub use rand_core;
+pub use receipts::{Receipt, Statement, entry_header, receipts_of};
+pub use release::{Hidden, Sight};
 pub use seal::{EPOCH_WRAPS_MAX, EpochRing, KEM_PUBLIC_BYTES, KemPublic, KemSecret, OpenProblem};
 pub use secrets::{NodeSecrets, RootSecret};
 pub use storage::StorageKey;

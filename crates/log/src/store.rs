@@ -14,6 +14,7 @@
 //! | `complaint` | by 5, log, index u64 | complaint content |
 //! | `equivocation` | node 5, SHA-256 of the proof | proof bytes |
 //! | `meta` | text | bytes |
+//! | `history` | log, kind u8, by 5, size u64 | a cosignature or range receipt that a newer one replaced |
 
 use base::{NodeId, Timestamp};
 
@@ -21,7 +22,7 @@ use crate::codec::{Put, Reader};
 use crate::keys::{Hash, sha256};
 use crate::{
     Batch, Complaint, Cosignature, EntryId, EquivocationProof, Error, Frontier, HoldsRange, LogId,
-    Verified, base64,
+    Statement, Verified, base64,
 };
 
 /// The tables of a store.
@@ -43,11 +44,13 @@ pub enum Table {
     Equivocation,
     /// Small named values.
     Meta,
+    /// Cosignatures and range receipts that newer ones replaced.
+    History,
 }
 
 impl Table {
     /// All tables, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Head,
         Self::Batch,
         Self::Bodies,
@@ -56,6 +59,7 @@ impl Table {
         Self::Complaint,
         Self::Equivocation,
         Self::Meta,
+        Self::History,
     ];
 
     /// The table's name.
@@ -69,6 +73,7 @@ impl Table {
             Self::Complaint => "complaint",
             Self::Equivocation => "equivocation",
             Self::Meta => "meta",
+            Self::History => "history",
         }
     }
 
@@ -203,6 +208,9 @@ pub enum Write {
     },
     /// A proof of equivocation.
     Equivocation(EquivocationProof),
+    /// A cosignature or range receipt that a newer one has replaced: when what it covers was first
+    /// held or seen. One row a second of statement suffices; see [`crate::receipts_of`].
+    History(Verified<Statement>),
     /// A small named value.
     Meta {
         /// The name.
@@ -224,6 +232,7 @@ impl Write {
             Self::Receipt(receipt) => Row::new(table, key, &receipt.to_bytes()),
             Self::Complaint { complaint, .. } => Row::new(table, key, &complaint.to_bytes()),
             Self::Equivocation(proof) => Row::new(table, key, &proof.to_bytes()),
+            Self::History(statement) => Row::new(table, key, &statement.to_bytes()),
             Self::Meta { value, .. } => Row::new(table, key, value),
         }
     }
@@ -259,6 +268,7 @@ impl Write {
                 key.put(&sha256(&proof.to_bytes()));
                 (Table::Equivocation, key)
             }
+            Self::History(statement) => (Table::History, statement.history_key()),
             Self::Meta { name, .. } => (Table::Meta, name.as_bytes().to_vec()),
         }
     }

@@ -30,6 +30,8 @@
 //! | `gap` | what is addressed here and not held |
 //! | `holes` | old own logs put together from several partners' copies |
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
+//! | `history` | which cosignatures are kept for good |
+//! | `preview`, `why` | what a release would send to whom; why somebody has or has not got an entry |
 //! | `peer`, `outgoing`, `line` | connections, what each peer lacks, pings |
 //! | `trim` | the notes of a store that was put back |
 //! | `tickets`, `evidence`, `findings` | acknowledgements, receipts per log, what operators are told |
@@ -47,6 +49,7 @@ mod error;
 mod evidence;
 mod findings;
 mod gap;
+mod history;
 mod holes;
 pub mod limits;
 mod line;
@@ -55,11 +58,13 @@ mod node;
 mod outgoing;
 mod own;
 mod peer;
+mod preview;
 mod receipts;
 mod restore;
 mod status;
 mod tickets;
 mod trim;
+mod why;
 pub mod wire;
 
 pub use api::{
@@ -69,5 +74,7 @@ pub use config::Config;
 pub use error::Error;
 pub use findings::Counters;
 pub use node::{Node, Setup};
+pub use preview::{NodePreview, PartnerPreview, Preview};
 pub use status::{LaneStatus, LineStatus};
 pub use trim::trim_notes;
+pub use why::{Ahead, NodeWhy, Reason, Why};

@@ -37,6 +37,9 @@ pub const HELLO_LOGS_MAX: usize = 16_384;
 pub const CHECKPOINTS_KEPT_MAX: usize = 1_024;
 /// Bytes of one equivocation proof on the line.
 pub const PROOF_BYTES_MAX: usize = 64 * 1024;
+/// Replaced statements that wait for the store, one a second of each node, kind and log. While a disk is
+/// full for long, the oldest go: a receipt then shows the next later time.
+pub const HISTORY_WAITING_MAX: usize = 4_096;
 /// Findings of one kind about one source within [`FINDING_EVERY`]; further ones are only counted.
 pub const FINDINGS_PER_SOURCE_MAX: u32 = 8;
 /// Frames of one connection that may be refused before the line is closed.

@@ -158,7 +158,7 @@ impl Node {
         self.lanes.get_mut(&lane).expect("a node has four lanes")
     }
 
-    fn check_append(&self, append: &Append) -> Result<(), Refusal> {
+    pub(crate) fn check_append(&self, append: &Append) -> Result<(), Refusal> {
         let mine = self.me.partner();
         let audience = append.audience;
         if self.tickets.contains(append.ticket) {

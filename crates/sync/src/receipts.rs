@@ -13,6 +13,7 @@ use log::{
 use crate::api::{Output, Severity};
 use crate::bugs::{self, Bug};
 use crate::findings::Finding;
+use crate::history::History;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
 use crate::outgoing::Outgoing;
@@ -24,6 +25,8 @@ use crate::wire::Message;
 pub(crate) struct ReceiptQueue {
     waiting: BTreeMap<(LogId, NodeId, CosignatureKind), Verified<Cosignature>>,
     ranges: BTreeMap<(LogId, NodeId), Verified<HoldsRange>>,
+    /// What newer ones replaced.
+    pub(crate) history: History,
     in_flight: bool,
 }
 
@@ -277,6 +280,7 @@ impl Node {
         let evidence = self.evidence.entry(log).or_default();
         let Some(before) = evidence.state(by, kind, size) else { return };
         turn.out.push(Output::Receipt { log, size, by, kind });
+        self.receipts.history.replace(cosignature.clone().into());
         self.receipts.waiting.insert((log, by, kind), cosignature);
         if kind == CosignatureKind::Holds {
             self.tell_waiting(log, before..size, turn);
@@ -288,6 +292,7 @@ impl Node {
         let evidence = self.evidence.entry(log).or_default();
         let Some(news) = evidence.state_range(by, from..to) else { return };
         turn.out.push(Output::RangeReceipt { log, from, to, by });
+        self.receipts.history.replace(receipt.clone().into());
         self.receipts.ranges.insert((log, by), receipt);
         self.tell_waiting(log, news, turn);
     }
@@ -302,14 +307,15 @@ impl Node {
 
     /// Writes the receipts that wait, one operation at a time.
     pub(crate) fn flush_receipts(&mut self, turn: &mut Turn<'_>) {
-        let ReceiptQueue { waiting, ranges, in_flight } = &mut self.receipts;
+        let ReceiptQueue { waiting, ranges, history, in_flight } = &mut self.receipts;
         if *in_flight || (waiting.is_empty() && ranges.is_empty()) {
             return;
         }
         *in_flight = true;
         let cosignatures = std::mem::take(waiting).into_values().map(Write::Cosignature);
         let ranges = std::mem::take(ranges).into_values().map(Write::Receipt);
-        let writes: Vec<Write> = cosignatures.chain(ranges).collect();
+        let replaced = history.drain().map(Write::History);
+        let writes: Vec<Write> = cosignatures.chain(ranges).chain(replaced).collect();
         self.store(Purpose::Receipts, Precedence::Routine, writes.into(), Vec::new(), turn);
     }
 

@@ -14,8 +14,8 @@ use base::{NodeId, Timestamp};
 use log::rand_core::CryptoRng;
 use log::{
     Batch, CosignatureKind, Entry, Fact, HighWater, Incarnation, IncarnationCause,
-    IncarnationStart, LaneMirror, LaneWriter, LogHead, LogId, LogState, Precedence, StoreRead,
-    StoreReadExt, Verified, Write, kinds,
+    IncarnationStart, LaneMirror, LaneWriter, LogHead, LogId, LogState, Precedence, Statement,
+    StoreRead, StoreReadExt, Verified, Write, kinds,
 };
 
 use crate::Error;
@@ -128,18 +128,34 @@ impl Node {
             self.open_filled(log, turn);
         }
         if own {
-            let evidence = self.evidence.entry(log).or_default();
-            for cosignature in store.cosignatures(&log)? {
-                evidence.state(cosignature.by, cosignature.kind, cosignature.checkpoint.size);
-            }
-            for receipt in store.receipts(&log)? {
-                evidence.state_range(receipt.by, receipt.from..receipt.to);
-            }
+            self.restore_receipts(store, log)?;
         } else {
             for cosignature in store.cosignatures(&log)? {
                 if cosignature.kind == CosignatureKind::Witness {
                     self.copy_mut(&log).confirm(cosignature.by, cosignature.checkpoint.size);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// What partners stated about an own log.
+    fn restore_receipts(&mut self, store: &impl StoreRead, log: LogId) -> Result<(), Error> {
+        let mut newest = Vec::new();
+        let evidence = self.evidence.entry(log).or_default();
+        for cosignature in store.cosignatures(&log)? {
+            evidence.state(cosignature.by, cosignature.kind, cosignature.checkpoint.size);
+            newest.push(Statement::Cosignature(cosignature));
+        }
+        for receipt in store.receipts(&log)? {
+            evidence.state_range(receipt.by, receipt.from..receipt.to);
+            newest.push(Statement::Range(receipt));
+        }
+        for statement in newest {
+            // One by a node that has left the charter will not be replaced.
+            let Some(record) = self.charter.node(statement.by()) else { continue };
+            if let Ok(statement) = statement.verify(record) {
+                self.receipts.history.restore(statement);
             }
         }
         Ok(())

@@ -28,6 +28,7 @@ impl Client {
             url: config.url(),
             message: format!("there is no control token at `{}`", path.display()),
             hint: Some("start the node first: `watchfire node --config FILE`".to_owned()),
+            connected: false,
         })?;
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
@@ -93,9 +94,13 @@ impl Client {
             url: self.url.clone(),
             message,
             hint,
+            connected: true,
         };
-        let mut response = response.map_err(|error| {
-            fail(error.to_string(), Some("is the node running? see `watchfire status`".to_owned()))
+        let mut response = response.map_err(|error| Error::Remote {
+            url: self.url.clone(),
+            message: error.to_string(),
+            hint: Some("is the node running? see `watchfire status`".to_owned()),
+            connected: false,
         })?;
         let status = response.status();
         let text = response

@@ -24,7 +24,7 @@ pub(crate) enum Error {
     Listen { what: &'static str, address: String, source: std::io::Error },
     /// A node that was asked did not do it.
     #[error("node at `{url}`: {message}")]
-    Remote { url: String, message: String, hint: Option<String> },
+    Remote { url: String, message: String, hint: Option<String>, connected: bool },
     /// Input that was refused.
     #[error("{message}")]
     Input { message: String, hint: Option<String> },

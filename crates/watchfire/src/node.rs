@@ -224,6 +224,8 @@ pub(crate) async fn run(
         auth: Arc::new(Auth::new(control)),
         questions,
         radars: Arc::new(config.radars.clone()),
+        me: config.node,
+        store: store::Reader::new(database.clone()),
     };
     let asking = app.questions.clone();
     listen_to_feeds(&config, &asking, &stopping).await?;

@@ -123,6 +123,18 @@ export interface DistrictShare {
   probability: number;
 }
 
+/** An entry that is cited beyond its own audience. */
+export interface Downgraded {
+  /** Who may read it. */
+  audience: string;
+  /** The entry. */
+  entry: string;
+  /** What they see instead. */
+  handle: string;
+  /** Who reads what cites it, and may not read it. */
+  readers: PartnerId[];
+}
+
 /** Content of `warning.draft`, edition 1: a node proposes a message. */
 export interface DraftReport {
   /** What the message would do. */
@@ -160,6 +172,24 @@ export interface EntryAnswer {
 }
 
 export type EntryId = string;
+
+/** Who held an entry, and when. */
+export interface EntryReceipts {
+  /** Who may read it; null where this node sees only its leaf hash. */
+  audience: string | null;
+  /** The entry. */
+  entry: string;
+  /** When it was logged; null where this node sees only its leaf hash. */
+  logged: Timestamp | null;
+  /** Every node of the charter and every node that stated anything, in order. */
+  nodes: NodeReceipt[];
+  /** Who wrote it. */
+  origin: NodeId;
+  /** How urgent it was. */
+  precedence: string;
+  /** The answer in one sentence. */
+  summary: string;
+}
 
 /** Something an operator should know. */
 export interface Finding {
@@ -318,8 +348,76 @@ export interface NodeInfo {
   views: string[];
 }
 
+/** One node it would go to. */
+export interface NodePreview {
+  /** Entries of that lane which go first. */
+  ahead_entries: number;
+  /** Over what the charter's line to it runs; null if there is none. */
+  carrier: string | null;
+  /** Whether it would leave at once. */
+  connected: boolean;
+  /** `up`, `late` or `lost`. */
+  line: string;
+  /** The node. */
+  node: NodeId;
+}
+
+/** What one node has stated about one entry. Times are of its own clock, to the second. */
+export interface NodeReceipt {
+  /** Whether the audience has its partner; null where that is not known here. */
+  addressed: boolean | null;
+  /** When it first stated that it holds the entry. */
+  held: Timestamp | null;
+  /** The size of the log that the first holding statement covers. */
+  holds_size: number | null;
+  /** The node. */
+  node: NodeId;
+  /** Whose it is. */
+  partner: PartnerId;
+  /** The signed lines, as C2SP notes carry them. */
+  proof: string[];
+  /** The first entry, and the first after, of a range held above a gap. */
+  range: [number, number] | null;
+  /** `origin`, `here`, `holds`, `witness` or `none`. */
+  state: "origin" | "here" | "holds" | "witness" | "none";
+  /** The size of the log that the first witnessing statement covers. */
+  witness_size: number | null;
+  /** When it first witnessed a tree with the entry. */
+  witnessed: Timestamp | null;
+}
+
 /** Whether everything works. */
 export type NodeState = "ok" | "degraded";
+
+/** What is known of one entry and one node. */
+export interface NodeWhyAnswer {
+  /** Their bytes as stored. */
+  ahead_bytes: number;
+  /** Whether there are more bytes than were counted. */
+  ahead_bytes_more: boolean;
+  /** Entries of the lane that go first. */
+  ahead_entries: number;
+  /** Over what the charter's line to it runs; null if there is none. */
+  carrier: string | null;
+  /** Whether a connection stands. */
+  connected: boolean;
+  /** Entries of the log below which it holds everything addressed to it. */
+  holds: number;
+  /** When its newest statement about the log was made, by its own clock. */
+  last_receipt: Timestamp | null;
+  /** `up`, `late` or `lost`. */
+  line: string;
+  /** The node. */
+  node: NodeId;
+  /** Seconds since anything was heard. */
+  quiet_s: number | null;
+  /** The reason in one word. */
+  reason: string;
+  /** Entries of the log that were sent, or that the node has. */
+  sent: number;
+  /** Entries of the log it has witnessed. */
+  witnessed: number;
+}
 
 /** An officer and the signature over the act. */
 export interface Officer {
@@ -332,6 +430,18 @@ export interface Officer {
 }
 
 export type PartnerId = string;
+
+/** What one partner would get. */
+export interface PartnerPreview {
+  /** Why no more than a leaf hash: `not-in-audience`, `withheld` or `not-a-partner`. */
+  hidden: string | null;
+  /** Where it would go. */
+  nodes: NodePreview[];
+  /** The partner. */
+  partner: PartnerId;
+  /** `whole` or `leaf-hash`. */
+  sees: "whole" | "leaf-hash";
+}
 
 /** A draft that waits for an officer. */
 export interface PendingDraft {
@@ -404,6 +514,26 @@ export interface PolarSigmas {
   elevation_deg: number;
   /** Of slant range, metres. */
   range_m: number;
+}
+
+/** What a release or append would send to whom. */
+export interface Preview {
+  /** Who may read it. */
+  audience: string;
+  /** Bytes of content before sealing. */
+  bytes: number;
+  /** Entries it cites that some reader may not read: these readers learn that there is such an entry, and nothing of it but an opaque handle. */
+  downgraded: Downgraded[];
+  /** The kind of statement. */
+  kind: string;
+  /** The lane it would go into. */
+  lane: string;
+  /** Every other partner of the charter. */
+  partners: PartnerPreview[];
+  /** Whether it also becomes a public alert, which names evidence by opaque handles only. */
+  public_alert: boolean;
+  /** The answer in one sentence. */
+  sentence: string;
 }
 
 /** An RFC 9457 problem. */
@@ -751,6 +881,36 @@ export interface WarningNote {
   note?: string | null;
   /** Why a warning is cancelled; the pending draft's reason, else a mistake, if absent. */
   reason?: Reason | null;
+}
+
+/** Why a partner has or has not got an entry. */
+export interface WhyAnswer {
+  /** Who may read it. */
+  audience: string;
+  /** The charter edition this was judged by. */
+  charter_edition: number;
+  /** The entry. */
+  entry: string;
+  /** Whether the partner has it, as far as this node knows. */
+  has_it: boolean;
+  /** Why no more than a leaf hash: `not-in-audience`, `withheld` or `not-a-partner`. */
+  hidden: string | null;
+  /** The lane. */
+  lane: string;
+  /** The partner's nodes. */
+  nodes: NodeWhyAnswer[];
+  /** The number of the origin's roster, which says whom it withholds from. */
+  origin_roster: number;
+  /** The partner asked about. */
+  partner: PartnerId;
+  /** The reason in one word. */
+  reason: string;
+  /** The number of the partner's roster. */
+  roster: number;
+  /** `whole` or `leaf-hash`: what the partner sees now. */
+  sees: string;
+  /** The answer in one sentence. */
+  sentence: string;
 }
 
 /** The item type of each collection a domain contributes. */

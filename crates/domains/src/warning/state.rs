@@ -215,6 +215,13 @@ impl Warning {
         if self.pending && self.stage.is_open() { self.drafts.back() } else { None }
     }
 
+    /// Every entry that a release of it cites: the draft that waits, and what that or the newest message
+    /// rests on.
+    pub fn cited(&self) -> Vec<EntryId> {
+        let draft = self.pending().map(|draft| draft.entry);
+        draft.into_iter().chain(self.latest().0.evidence.iter().copied()).collect()
+    }
+
     /// What was proposed or said last, with its reason and time.
     pub(super) fn latest(&self) -> (&Subject, Action, Reason, Timestamp) {
         let said = self.messages.last().map(|m| (&m.subject, m.action, m.reason, m.sent));

@@ -216,7 +216,7 @@ impl Charter {
         audience
             .members()
             .iter()
-            .filter(|partner| self.releases(origin, **partner))
+            .filter(|partner| self.sight(origin, **partner, audience).is_whole())
             .filter_map(|partner| self.rosters.get(partner))
             .flat_map(|roster| roster.nodes.iter().map(|(id, node)| (*id, node.kem.clone())))
             .collect()

@@ -40,6 +40,10 @@ fn full_store(world: &watchfire_log::testing::TestCharter) -> MemoryStore {
                 &jpn.witness,
             )),
             Write::Receipt(HoldsRange::sign(by, 2..5, &checkpoint, at(5), &jpn.holds)),
+            Write::History(
+                Cosignature::sign(CosignatureKind::Holds, by, &checkpoint, at(4), &jpn.holds)
+                    .into(),
+            ),
             Write::Complaint { by, complaint },
             Write::Equivocation(fork(world)),
             Write::Meta { name: "realm".into(), value: b"exercise/alpha".to_vec() },

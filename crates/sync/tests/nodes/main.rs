@@ -5,5 +5,6 @@ extern crate watchfire_sync as sync;
 mod cluster;
 mod evidence;
 mod exchange;
+mod explain;
 mod refusals;
 mod restarts;

@@ -15,7 +15,8 @@ use crate::node::Being;
 use crate::replay::{Replayed, replay};
 use crate::store::{Access, HighWaterFile, SqliteStore, seal};
 
-pub(super) fn append(arguments: &AppendArguments) -> Result<(), Error> {
+/// The statement that the command line describes.
+pub(super) fn proposal(arguments: &AppendArguments) -> Result<Proposal, Error> {
     let mut text = arguments.content.clone();
     if text == "-" {
         text.clear();
@@ -32,16 +33,25 @@ pub(super) fn append(arguments: &AppendArguments) -> Result<(), Error> {
             "see `watchfire openapi` for the kind's schema",
         )
     })?;
-    let proposal = Proposal {
+    Ok(Proposal {
         kind: arguments.kind.clone(),
         content,
         audience: arguments.audience.clone(),
         precedence: arguments.precedence.clone(),
         level: arguments.level.clone(),
         timeout_ms: None,
-    };
+    })
+}
+
+pub(super) fn append(arguments: &AppendArguments) -> Result<(), Error> {
+    let proposal = proposal(arguments)?;
     let client = Client::of(&Config::read(&arguments.node.config)?)?;
     let appended: Appended = client.post("/api/v1/entries", &proposal)?;
+    if arguments.json {
+        let answer = serde_json::to_string(&appended).expect("an answer is plain data");
+        print(&format!("{answer}\n"));
+        return Ok(());
+    }
     let holders: Vec<String> = appended.holders.iter().map(ToString::to_string).collect();
     print(&format!("{} {} held by {}\n", appended.entry, appended.state, holders.join(" ")));
     Ok(())

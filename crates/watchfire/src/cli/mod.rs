@@ -2,6 +2,7 @@
 
 mod backup;
 mod charter;
+mod explain;
 mod ingest;
 mod inspect;
 mod node;
@@ -42,6 +43,12 @@ enum Command {
     Scenario(ingest::ScenarioCommand),
     /// Append a statement of a registered kind to a running node
     Append(AppendArguments),
+    /// Show what appending a statement would send to whom, without appending it
+    Preview(AppendArguments),
+    /// Show who held an entry, and when
+    Receipts(explain::ReceiptsArguments),
+    /// Say why a partner has or has not got an entry
+    Why(explain::WhyArguments),
     /// Show one domain's picture at a running node
     Picture(PictureArguments),
     /// Show how a running node stands
@@ -120,6 +127,9 @@ struct AppendArguments {
     /// `local`, `partners(K)` or `all`: when to call it appended
     #[arg(long)]
     level: Option<String>,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -144,6 +154,9 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Ingest(command) => command.run(),
         Command::Scenario(command) => command.run(),
         Command::Append(arguments) => inspect::append(&arguments),
+        Command::Preview(arguments) => explain::preview(&arguments),
+        Command::Receipts(arguments) => arguments.run(),
+        Command::Why(arguments) => arguments.run(),
         Command::Picture(arguments) => inspect::picture(&arguments),
         Command::Status(arguments) => inspect::status(&arguments),
         Command::Replay(arguments) => arguments.run(),

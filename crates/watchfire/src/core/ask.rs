@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use base::{NodeId, TimeDelta};
 use domains::{Cut, ViewName, encode_content};
 use log::{Audience, EntryId, Fact, Kind, LogId, Precedence};
-use sync::Level;
+use sync::{Append, Level, Ticket};
 use tokio::sync::oneshot;
 
 use super::answers::{Digest, EntryAnswer, Proposal, Status};
@@ -42,6 +42,7 @@ impl Core {
                 self.append_scans(&scans, audience, reply);
             }
             Question::Act { warning, act, note, reply } => self.act(&warning, act, note, reply),
+            Question::Explain(question) => self.explain(question),
             Question::Subscribe { view, seen, reply } => {
                 drop(reply.send(self.views.subscribe(&view, seen, self.clock.now())));
             }
@@ -193,7 +194,7 @@ impl Core {
         }
     }
 
-    fn read_proposal(&self, proposal: &Proposal) -> Result<Draft, Problem> {
+    pub(super) fn read_proposal(&self, proposal: &Proposal) -> Result<Draft, Problem> {
         let known = domains::kinds();
         let kind = known.iter().find(|kind| kind.name == proposal.kind).ok_or_else(|| {
             let names: Vec<&str> = known.iter().map(|kind| kind.name).collect();
@@ -329,6 +330,14 @@ pub(super) struct Draft {
     pub(super) content: Vec<u8>,
     pub(super) level: Level,
     pub(super) timeout: TimeDelta,
+}
+
+impl Draft {
+    /// What the replication is asked, to do it or to say what it would do.
+    pub(super) fn into_append(self, ticket: Ticket) -> Append {
+        let Self { kind, edition, audience, precedence, content, level, timeout } = self;
+        Append { ticket, audience, precedence, kind, edition, content, level, timeout }
+    }
 }
 
 fn level_of(text: Option<&str>) -> Result<Level, Problem> {

@@ -6,7 +6,7 @@ use base::NodeId;
 use domains::warning::{self, Warning, WarningId};
 use domains::{Desire, ViewName};
 use log::{Audience, EntryId, Kind};
-use sync::{Append, Level, Refusal, Ticket};
+use sync::{Level, Refusal, Ticket};
 use tokio::sync::oneshot;
 
 use super::answers::{Acted, Appended, WarningNote};
@@ -21,17 +21,7 @@ impl Core {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.waiting.insert(ticket, waiter);
-        let Draft { kind, edition, audience, precedence, content, level, timeout } = draft;
-        self.step(sync::Input::Append(Append {
-            ticket,
-            audience,
-            precedence,
-            kind,
-            edition,
-            content,
-            level,
-            timeout,
-        }));
+        self.step(sync::Input::Append(draft.into_append(ticket)));
     }
 
     pub(super) fn acknowledged(
@@ -124,7 +114,7 @@ impl Core {
         }
     }
 
-    fn draft_act(
+    pub(super) fn draft_act(
         &mut self,
         name: &str,
         act: Act,
@@ -198,6 +188,11 @@ impl Core {
         let now = self.clock.now();
         let pictures = self.views.view(&view)?.live(now);
         pictures.warning.state().and_then(|state| state.get(&id).cloned()).ok_or_else(missing)
+    }
+
+    /// The entries a warning rests on, and the draft that waits.
+    pub(super) fn evidence(&mut self, name: &str) -> Result<Vec<EntryId>, Problem> {
+        Ok(self.warning(name)?.cited())
     }
 
     pub(super) fn cap(&mut self, name: &str) -> Result<String, Problem> {

@@ -11,6 +11,7 @@
 pub(crate) mod answers;
 mod ask;
 mod effects;
+pub(crate) mod explain;
 pub(crate) mod items;
 mod lines;
 mod pictures;
@@ -105,6 +106,7 @@ pub(crate) enum Question {
         note: answers::WarningNote,
         reply: oneshot::Sender<Result<Acted, Problem>>,
     },
+    Explain(explain::Explain),
     Subscribe {
         view: ViewName,
         seen: Option<EventId>,

@@ -120,7 +120,7 @@ pub(super) async fn append(
     app.ask(|reply| Question::Append { proposal, reply }).await?.map(Json)
 }
 
-fn bad_json(error: &JsonRejection) -> Problem {
+pub(super) fn bad_json(error: &JsonRejection) -> Problem {
     if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
         return Problem::too_large(limits::HTTP_BODY_BYTES_MAX);
     }

@@ -6,6 +6,7 @@
 
 mod assets;
 mod auth;
+mod explain;
 mod handlers;
 mod metrics;
 pub(crate) mod openapi;
@@ -19,13 +20,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
-use base::limits;
+use base::{NodeId, limits};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::RadarSite;
 use crate::core::Question;
 use crate::error::Error;
+use crate::store::Reader;
 
 pub(crate) use assets::present as console_present;
 pub(crate) use auth::{Auth, random_token};
@@ -37,6 +39,8 @@ pub(crate) struct App {
     pub(crate) auth: Arc<Auth>,
     pub(crate) questions: mpsc::Sender<Question>,
     pub(crate) radars: Arc<Vec<RadarSite>>,
+    pub(crate) me: NodeId,
+    pub(crate) store: Reader,
 }
 
 impl App {

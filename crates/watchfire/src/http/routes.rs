@@ -3,11 +3,12 @@
 use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{App, handlers};
+use super::{App, explain, handlers};
 use crate::console::Collections;
 use crate::core::answers::{
     Acted, Appended, Digest, EntryAnswer, Ingested, Link, Proposal, Status, WarningNote,
 };
+use crate::core::explain::{EntryReceipts, Preview, WhyAnswer};
 
 /// What a body is made of.
 pub(super) enum Body {
@@ -51,6 +52,7 @@ const VIEW: (&str, &str) = ("view", "own, or an audience such as JPN+KOR+USA");
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = reading();
     routes.extend(writing());
+    routes.extend(explaining());
     routes
 }
 
@@ -229,6 +231,62 @@ fn writing() -> Vec<Route> {
             None,
             Body::json::<Link>(),
             post(handlers::link),
+        ),
+    ]
+}
+
+fn explaining() -> Vec<Route> {
+    let route = |method, path, name, tag, summary, request, response, handler| Route {
+        method,
+        path,
+        name,
+        tag,
+        summary,
+        query: &[],
+        request,
+        response,
+        handler,
+    };
+    vec![
+        route(
+            "get",
+            "/api/v1/entries/{id}/receipts",
+            "entry_receipts",
+            "log",
+            "Who held an entry, and when",
+            None,
+            Body::json::<EntryReceipts>(),
+            get(explain::receipts),
+        ),
+        route(
+            "get",
+            "/api/v1/entries/{id}/why/{partner}",
+            "entry_why",
+            "log",
+            "Why a partner has or has not got an entry",
+            None,
+            Body::json::<WhyAnswer>(),
+            get(explain::why),
+        ),
+        route(
+            "post",
+            "/api/v1/preview",
+            "preview",
+            "log",
+            "What appending a statement would send to whom; nothing is appended",
+            Some(Body::json::<Proposal>()),
+            Body::json::<Preview>(),
+            post(explain::preview),
+        ),
+        route(
+            "post",
+            "/api/v1/warnings/{id}/preview/{act}",
+            "warning_preview",
+            "warning",
+            "What an officer's `release`, `update` or `cancel` would send to whom; nothing is done",
+            Some(Body::json::<WarningNote>()),
+            Body::json::<Preview>(),
+            post(explain::preview_act),
         ),
     ]
 }

@@ -8,6 +8,7 @@
 //! ([`high_water`]), then the answer. From the answer on, what was written may leave the node.
 
 mod high_water;
+mod reader;
 
 pub(crate) mod seal;
 mod sqlite;
@@ -26,6 +27,7 @@ use tokio::sync::mpsc as to_loop;
 use crate::error::Error;
 
 pub(crate) use high_water::HighWaterFile;
+pub(crate) use reader::Reader;
 pub(crate) use sqlite::{Access, SqliteStore};
 
 /// Writes of jobs other than FLASH that one commit takes at most.
