@@ -89,6 +89,14 @@ pub enum Error {
         /// What was to be opened.
         what: &'static str,
     },
+    /// A passphrase that does not open its file, or a file that was changed.
+    #[error(
+        "expected the passphrase of the root key of {partner}, got another, or the file was changed"
+    )]
+    Passphrase {
+        /// Whose key.
+        partner: base::PartnerId,
+    },
     /// No epoch key is known for a sealed body.
     #[error("expected an epoch entry for epoch {epoch} of {log} before its first use, got none")]
     NoEpochKey {
@@ -123,6 +131,7 @@ impl Error {
             }
             Self::Limit { .. } => Some("split it into smaller parts"),
             Self::Unsigned { .. } => Some("`watchfire charter sign` adds a root's signature"),
+            Self::Passphrase { .. } => Some("enter it again; there is no other way in"),
             Self::Signature { .. } => {
                 Some("compare fingerprints with the owner of the key over another channel")
             }

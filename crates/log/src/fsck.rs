@@ -202,12 +202,9 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn cosignatures(&mut self) {
         self.table(Table::Cosignature, |check, key, content| {
             let cosignature = Cosignature::from_bytes(content)?;
-            let node = check.node_record(cosignature.by)?;
-            let public = match cosignature.kind {
-                CosignatureKind::Witness => node.witness,
-                CosignatureKind::Holds => node.holds,
-            };
-            let cosignature = cosignature.verify(&public)?;
+            let (by, kind) = (cosignature.by, cosignature.kind);
+            let keys = check.scope.charter.stored_cosigner_keys(by, kind);
+            let cosignature = check.any_key(by, keys, |key| cosignature.clone().verify(key))?;
             check.same_root(&cosignature.checkpoint)?;
             same_key(key, &crate::Write::Cosignature(cosignature))?;
             check.report.receipts += 1;
@@ -218,8 +215,9 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn receipts(&mut self) {
         self.table(Table::Receipt, |check, key, content| {
             let receipt = HoldsRange::from_bytes(content)?;
-            let public = check.node_record(receipt.by)?.holds;
-            let receipt = receipt.verify(&public)?;
+            let kind = CosignatureKind::Holds;
+            let keys = check.scope.charter.stored_cosigner_keys(receipt.by, kind);
+            let receipt = check.any_key(receipt.by, keys, |key| receipt.clone().verify(key))?;
             check.same_root(&receipt.checkpoint)?;
             same_key(key, &crate::Write::Receipt(receipt))?;
             check.report.receipts += 1;
@@ -242,8 +240,10 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn equivocations(&mut self) {
         self.table(Table::Equivocation, |check, key, content| {
             let proof = EquivocationProof::from_bytes(content)?;
-            let public = check.node_record(proof.log().node)?.key;
-            let proof = proof.verify(&public)?.into_inner();
+            let log = proof.log();
+            let keys = check.scope.charter.stored_log_keys(&log, 0);
+            let proof = check.any_key(log.node, keys, |key| proof.clone().verify(key))?;
+            let proof = proof.into_inner();
             same_key(key, &crate::Write::Equivocation(proof))
         });
     }
@@ -263,12 +263,14 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
         }
     }
 
-    fn node_record(&self, node: NodeId) -> Result<&crate::NodeRecord, Error> {
-        self.scope.charter.node(node).ok_or_else(|| Error::NotInCharter {
-            what: "a node",
-            got: node.to_string(),
-            edition: self.scope.charter.edition(),
-        })
+    /// Verifies with the first of a node's keys that fits: what is stored may be under an older one.
+    fn any_key<T>(
+        &self,
+        node: NodeId,
+        keys: Vec<crate::VerifyingKey>,
+        verify: impl Fn(&crate::VerifyingKey) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        any_key(self.scope.charter, node, keys, verify)
     }
 
     /// A cosigned checkpoint is the one held, where one of its size is held.
@@ -340,14 +342,11 @@ fn verify_batch(
     node: NodeId,
 ) -> Result<(), Error> {
     let log = batch.log();
-    let edition = charter.edition();
-    let record = charter.node(log.node);
-    let got = log.node.to_string();
-    let record = record.ok_or(Error::NotInCharter { what: "a node", got, edition })?;
     if batch.checkpoint().checkpoint.realm != *charter.realm() {
         return Err(Error::text("a batch", "this realm", "another"));
     }
-    batch.checkpoint().clone().verify(&record.key)?;
+    let keys = charter.stored_log_keys(&log, batch.end());
+    any_key(charter, log.node, keys, |key| batch.checkpoint().clone().verify(key))?;
     let cursor = match &mut ends.live {
         Some((_, live)) if live.frontier.size() == batch.first() => live,
         // Left behind by an earlier jump and not yet reached from below: its signature is all there is
@@ -372,6 +371,23 @@ fn verify_batch(
     }
     *cursor = next;
     Ok(())
+}
+
+fn any_key<T>(
+    charter: &Charter,
+    node: NodeId,
+    keys: Vec<crate::VerifyingKey>,
+    verify: impl Fn(&crate::VerifyingKey) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let (got, edition) = (node.to_string(), charter.edition());
+    let mut last = Error::NotInCharter { what: "a node", got, edition };
+    for key in keys {
+        match verify(&key) {
+            Ok(verified) => return Ok(verified),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn read_bodies<S: StoreRead + ?Sized>(

@@ -32,6 +32,11 @@ impl fmt::Debug for Signature {
 pub struct VerifyingKey(pub [u8; 32]);
 
 impl VerifyingKey {
+    /// What people compare by voice.
+    pub fn fingerprint(&self) -> crate::Fingerprint {
+        crate::Fingerprint(sha256(&self.0))
+    }
+
     /// Whether `signature` is this key's over `message`.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> bool {
         UnparsedPublicKey::new(&ED25519, self.0).verify(message, &signature.0).is_ok()

@@ -17,7 +17,8 @@
 //! | `equivocation` | proof that a node signed two histories |
 //! | `release` | what of a log leaves for whom, for sending, sealing and previews alike |
 //! | `receipts` | who stated what about an entry, and when, from a store |
-//! | `charter`, `secrets` | the agreement, its root signatures and rosters; key files |
+//! | `charter` | the agreement, its root signatures, rosters and editions |
+//! | `secrets`, `sealed_root` | key files; a root key under a passphrase |
 //! | `contents` | the `log.*` kinds: pulse, epoch, complaint, ... |
 //! | `store`, `high_water`, `fsck` | the disk port, the rollback guard, the verifier |
 //! | `trim` | cutting a store back to a moment |
@@ -52,6 +53,7 @@ mod mirror;
 mod receipts;
 mod release;
 mod seal;
+mod sealed_root;
 mod secrets;
 mod storage;
 mod store;
@@ -63,8 +65,9 @@ mod writer;
 
 pub use batch::{Batch, HiddenRun, Item};
 pub use charter::{
-    Agreement, Carrier, Charter, CharterDraft, ExerciseTime, Fingerprint, LineRecord, NodeRecord,
-    PartnerRecord, Roster,
+    Agreement, Carrier, Change, Charter, CharterDraft, CharterParts, EXPIRY_DAYS, Editions,
+    ExerciseTime, Expiring, Fingerprint, FormerOfficer, LineRecord, Missing, NodeRecord,
+    OfficerPart, OfficerRecord, PartnerRecord, RetiredKeys, Roster,
 };
 pub use checkpoint::{Checkpoint, Cosignature, CosignatureKind, HoldsRange, SignedCheckpoint};
 pub use clock::HybridClock;
@@ -89,6 +92,7 @@ pub use rand_core;
 pub use receipts::{Receipt, Statement, entry_header, receipts_of};
 pub use release::{Hidden, Sight};
 pub use seal::{EPOCH_WRAPS_MAX, EpochRing, KEM_PUBLIC_BYTES, KemPublic, KemSecret, OpenProblem};
+pub use sealed_root::{PassphraseCost, SealedRoot};
 pub use secrets::{NodeSecrets, RootSecret};
 pub use storage::StorageKey;
 pub use store::{

@@ -291,7 +291,11 @@ impl LaneMirror {
             return Err(RejectReason::Log { expected: self.head.log, got: stated.log });
         }
         let node = stated.log.node;
-        let key: VerifyingKey = charter.node(node).ok_or(RejectReason::UnknownNode { node })?.key;
+        if charter.node(node).is_none() {
+            return Err(RejectReason::UnknownNode { node });
+        }
+        let key: VerifyingKey =
+            charter.log_key(&stated.log, stated.size).ok_or(RejectReason::Signature { node })?;
         checkpoint.verify(&key).map_err(|_| RejectReason::Signature { node })
     }
 

@@ -54,6 +54,32 @@ impl NodeSecrets {
         }
     }
 
+    /// Fresh signing keys for a node that goes on; storage and KEM keys stay, so that what it has
+    /// remains readable to it.
+    #[must_use]
+    pub fn rotate_signing(&self, rng: &mut dyn rand_core::CryptoRng) -> Self {
+        Self {
+            key: SigningKey::random(rng),
+            witness: SigningKey::random(rng),
+            holds: SigningKey::random(rng),
+            ..self.clone()
+        }
+    }
+
+    /// Adds a KEM key of the next generation; the older ones stay until they are destroyed.
+    pub fn add_kem(&mut self, rng: &mut dyn rand_core::CryptoRng) {
+        let next = self.newest_kem().generation() + 1;
+        self.kem.push(KemSecret::random(next, rng));
+    }
+
+    /// Destroys KEM keys older than `generation`; the newest always stays. Gives how many went.
+    pub fn destroy_kem_before(&mut self, generation: u32) -> usize {
+        let newest = self.newest_kem().generation();
+        let before = self.kem.len();
+        self.kem.retain(|kem| kem.generation() >= generation || kem.generation() == newest);
+        before - self.kem.len()
+    }
+
     /// The KEM key others wrap to: the newest.
     pub fn newest_kem(&self) -> &KemSecret {
         self.kem.last().expect("a node has at least one KEM key")
@@ -164,13 +190,13 @@ fn secret(text: &str) -> Option<[u8; 32]> {
 }
 
 /// `NAME VALUE` lines in a fixed order. Values are never shown in errors.
-struct Lines<'a> {
-    what: &'static str,
-    lines: std::str::Lines<'a>,
+pub(crate) struct Lines<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) lines: std::str::Lines<'a>,
 }
 
 impl Lines<'_> {
-    fn value<T>(
+    pub(crate) fn value<T>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(&str) -> Option<T>,
@@ -182,7 +208,7 @@ impl Lines<'_> {
             .ok_or_else(|| Error::text(self.what, name, "another or a malformed line"))
     }
 
-    fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.lines.clone().next().is_none()
     }
 }

@@ -133,6 +133,7 @@ fn agreement(
         lines: lines.collect(),
         deadlines_s: BTreeMap::new(),
         folds: BTreeMap::new(),
+        expires: None,
     }
 }
 
@@ -143,6 +144,7 @@ fn roster(partner: PartnerId, secrets: &BTreeMap<NodeId, NodeSecrets>) -> Roster
         number: 1,
         nodes: own.map(|(node, secrets)| (*node, node_record(secrets))).collect(),
         officers: BTreeMap::new(),
+        former_officers: Vec::new(),
         withhold: BTreeSet::new(),
     }
 }
@@ -156,5 +158,7 @@ pub fn node_record(secrets: &NodeSecrets) -> NodeRecord {
         kem: secrets.newest_kem().public(),
         tls_spki_sha256: sha256(secrets.node.to_string().as_bytes()),
         addresses: Vec::new(),
+        expires: None,
+        retired: Vec::new(),
     }
 }

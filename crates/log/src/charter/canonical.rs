@@ -18,6 +18,9 @@ impl Agreement {
         };
         line(format_args!("edition {}", self.edition));
         line(format_args!("realm {}", self.realm));
+        if let Some(expires) = self.expires {
+            line(format_args!("expires {expires}"));
+        }
         if let Some(time) = &self.exercise {
             line(format_args!("exercise {} {}", time.epoch, time.clock_rate));
         }
@@ -59,9 +62,25 @@ impl Roster {
             for address in &node.addresses {
                 line(format_args!("address {id} {address}"));
             }
+            if let Some(expires) = node.expires {
+                line(format_args!("node-expires {id} {expires}"));
+            }
+            for old in &node.retired {
+                line(format_args!("retired {id} {} {} {}", old.key, old.witness, old.holds));
+                for end in &old.logs {
+                    let root = base64::encode(&end.root);
+                    line(format_args!("retired-log {} {} {} {root}", old.key, end.log, end.size));
+                }
+            }
         }
-        for (name, key) in &self.officers {
-            line(format_args!("officer {key} {name}"));
+        for (name, officer) in &self.officers {
+            line(format_args!("officer {} {name}", officer.key));
+            if let Some(expires) = officer.expires {
+                line(format_args!("officer-expires {} {expires} {name}", officer.key));
+            }
+        }
+        for former in &self.former_officers {
+            line(format_args!("former-officer {} {} {}", former.key, former.until, former.name));
         }
         for partner in &self.withhold {
             line(format_args!("withhold {partner}"));

@@ -38,17 +38,79 @@ impl CharterDraft {
     /// Adds `partner`'s signature over the agreement; the key must be the partner's root.
     pub fn sign_agreement(&mut self, partner: PartnerId, root: &SigningKey) -> Result<(), Error> {
         self.check_root(partner, root, "the agreement")?;
-        let signature = root.sign(self.agreement.canonical_text().as_bytes());
-        self.signatures.insert(partner, signature);
-        Ok(())
+        self.add_signature(partner, root.sign(self.agreement.canonical_text().as_bytes()))
     }
 
     /// Puts `roster` in, signed by its partner's root.
     pub fn sign_roster(&mut self, roster: Roster, root: &SigningKey) -> Result<(), Error> {
         self.check_root(roster.partner, root, "a roster")?;
-        roster.check(&self.agreement)?;
         let signature = root.sign(roster.canonical_text(&self.agreement.realm).as_bytes());
-        self.rosters.insert(roster.partner, (roster, Some(signature)));
+        self.add_roster(roster, signature)
+    }
+
+    /// Adds a signature over the agreement that `partner`'s root made elsewhere.
+    pub fn add_signature(&mut self, partner: PartnerId, made: Signature) -> Result<(), Error> {
+        let root = self.agreement.root(partner)?;
+        if !root.verify(self.agreement.canonical_text().as_bytes(), &made) {
+            let whose = format!("the root of {partner}");
+            return Err(Error::Signature { whose, over: "the agreement" });
+        }
+        self.signatures.insert(partner, made);
+        Ok(())
+    }
+
+    /// Puts in a roster that its partner's root signed elsewhere.
+    pub fn add_roster(&mut self, roster: Roster, made: Signature) -> Result<(), Error> {
+        let root = self.agreement.root(roster.partner)?;
+        roster.check(&self.agreement)?;
+        let text = roster.canonical_text(&self.agreement.realm);
+        if !root.verify(text.as_bytes(), &made) {
+            let whose = format!("the root of {}", roster.partner);
+            return Err(Error::Signature { whose, over: "a roster" });
+        }
+        self.rosters.insert(roster.partner, (roster, Some(made)));
+        Ok(())
+    }
+
+    /// Joins a copy of the same agreement that others have signed. Every signature it brings is
+    /// verified; of two rosters the higher number stays.
+    pub fn merge(&mut self, other: Self) -> Result<(), Error> {
+        let (mine, theirs) = (&self.agreement, &other.agreement);
+        if mine.canonical_text() != theirs.canonical_text() {
+            return Err(Error::Charter {
+                place: "agreement".to_owned(),
+                expected: format!("edition {}, {}", mine.edition, mine.fingerprint()),
+                got: format!("edition {}, {}", theirs.edition, theirs.fingerprint()),
+                hint: "`watchfire charter diff` shows what is different; merge copies of one draft",
+            });
+        }
+        for (partner, made) in other.signatures {
+            self.add_signature(partner, made)?;
+        }
+        for (partner, (roster, made)) in other.rosters {
+            let have = self.rosters.get(&partner);
+            let number = have.map_or(0, |(have, _)| have.number);
+            if let Some((known, signed)) = have
+                && number == roster.number
+                && *known != roster
+                && (signed.is_some() || made.is_none())
+            {
+                return Err(Error::Charter {
+                    place: format!("roster of {partner}"),
+                    expected: format!("one roster of number {number}"),
+                    got: "two that differ".to_owned(),
+                    hint: "have that partner's root sign the right one under the next number",
+                });
+            }
+            match made {
+                Some(made) if roster.number >= number => self.add_roster(roster, made)?,
+                None if roster.number > number => {
+                    roster.check(&self.agreement)?;
+                    self.rosters.insert(partner, (roster, None));
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 
@@ -86,8 +148,19 @@ impl CharterDraft {
             }
             verify_roster(self.rosters.get(partner), record.root, whose(), &self.agreement.realm)?;
         }
-        let rosters = self.rosters.into_iter().map(|(partner, (roster, _))| (partner, roster));
-        Ok(Charter { agreement: self.agreement, rosters: rosters.collect(), text: text.to_owned() })
+        let (mut rosters, mut roster_signatures) = (BTreeMap::new(), BTreeMap::new());
+        for (partner, (roster, signature)) in self.rosters {
+            rosters.insert(partner, roster);
+            roster_signatures.extend(signature.map(|signature| (partner, signature)));
+        }
+        Ok(Charter {
+            agreement: self.agreement,
+            signatures: self.signatures,
+            rosters,
+            roster_signatures,
+            text: text.to_owned(),
+            former: BTreeMap::new(),
+        })
     }
 }
 

@@ -6,16 +6,19 @@ use base::{NodeId, PartnerId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agreement, Carrier, CharterDraft, ExerciseTime, LineRecord, NodeRecord, PartnerRecord, Roster,
+    Agreement, Carrier, CharterDraft, CharterParts, ExerciseTime, FormerOfficer, LineRecord,
+    NodeRecord, OfficerPart, OfficerRecord, PartnerRecord, RetiredKeys, Roster,
 };
 use crate::keys::{Hash, Signature, VerifyingKey};
-use crate::{Audience, Error, KemPublic, Realm, base64};
+use crate::{Audience, Error, KemPublic, LogState, Realm, base64};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CharterFile {
     edition: u32,
     realm: Realm,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exercise: Option<ExerciseFile>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -69,6 +72,8 @@ struct RosterFile {
     node: Vec<NodeFile>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     officer: Vec<OfficerFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    former_officer: Vec<FormerOfficerFile>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,13 +87,59 @@ struct NodeFile {
     tls_spki_sha256: String,
     kem_generation: u32,
     kem: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retired: Vec<RetiredFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetiredFile {
+    key: String,
+    witness: String,
+    holds: String,
+    #[serde(default)]
+    log: Vec<LogEndFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogEndFile {
+    log: String,
+    size: u64,
+    root: String,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfficerFile {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    partner: Option<PartnerId>,
     name: String,
     key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FormerOfficerFile {
+    name: String,
+    key: String,
+    until: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartsFile {
+    realm: Realm,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    partner: Vec<PartnerFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    node: Vec<NodeFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    officer: Vec<OfficerFile>,
 }
 
 fn wrong(place: &str, expected: &str, got: &str, hint: &'static str) -> Error {
@@ -157,7 +208,10 @@ pub(super) fn parse(text: &str) -> Result<CharterDraft, Error> {
             got: text.len() as u64,
         });
     }
-    let file: CharterFile = toml::from_str(text).map_err(|error| syntax_error(text, &error))?;
+    let file: CharterFile = toml::from_str(text).map_err(|error| {
+        let hint = "`watchfire charter init` writes a complete one to compare with";
+        syntax_error(text, &error, "a charter", hint)
+    })?;
     let agreement = agreement(&file)?;
     agreement.check()?;
     let signatures = file.signatures.iter().map(|(partner, text)| {
@@ -177,7 +231,7 @@ pub(super) fn parse(text: &str) -> Result<CharterDraft, Error> {
 }
 
 /// Where the TOML reader stopped, as line and column.
-fn syntax_error(text: &str, error: &toml::de::Error) -> Error {
+fn syntax_error(text: &str, error: &toml::de::Error, what: &str, hint: &'static str) -> Error {
     let start = error.span().map_or(0, |span| span.start).min(text.len());
     let before = text.get(..start).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
@@ -185,19 +239,24 @@ fn syntax_error(text: &str, error: &toml::de::Error) -> Error {
     let got = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     Error::Charter {
         place: format!("line {line}, column {column}"),
-        expected: format!("a charter ({})", error.message().replace('\n', ", ")),
+        expected: format!("{what} ({})", error.message().replace('\n', ", ")),
         got: format!("`{}`", crate::error::shorten(got)),
-        hint: "`watchfire charter init` writes a complete one to compare with",
+        hint,
     }
 }
 
-fn agreement(file: &CharterFile) -> Result<Agreement, Error> {
-    let partners = file.partner.iter().enumerate().map(|(i, partner)| {
+fn partners(
+    files: &[PartnerFile],
+) -> impl Iterator<Item = Result<(PartnerId, PartnerRecord), Error>> + '_ {
+    files.iter().enumerate().map(|(i, partner)| {
         let place = format!("partner[{i}]");
         let root = key(&format!("{place}.root"), &partner.root)?;
         let name = human(&format!("{place}.name"), &partner.name)?;
         Ok((partner.id, PartnerRecord { name, root }))
-    });
+    })
+}
+
+fn agreement(file: &CharterFile) -> Result<Agreement, Error> {
     let mut audiences = BTreeSet::new();
     for audience in &file.audiences {
         if !audiences.insert(*audience) {
@@ -221,7 +280,7 @@ fn agreement(file: &CharterFile) -> Result<Agreement, Error> {
             .exercise
             .as_ref()
             .map(|time| ExerciseTime { epoch: time.epoch, clock_rate: time.clock_rate }),
-        partners: unique("partner", partners)?,
+        partners: unique("partner", partners(&file.partner))?,
         audiences,
         lines: lines.collect::<Result<_, Error>>()?,
         deadlines_s: unique(
@@ -229,23 +288,104 @@ fn agreement(file: &CharterFile) -> Result<Agreement, Error> {
             file.deadlines_s.iter().map(|(k, v)| Ok((word("deadlines_s", k)?, *v))),
         )?,
         folds: unique("folds", file.folds.iter().map(|(k, v)| Ok((word("folds", k)?, *v))))?,
+        expires: file.expires,
     })
 }
 
 fn roster(file: &RosterFile) -> Result<Roster, Error> {
     let place = format!("roster of {}", file.partner);
     let nodes = file.node.iter().map(|node| Ok((node.id, node_record(node)?)));
-    let officers = file.officer.iter().map(|officer| {
-        let name = human(&format!("{place}, officer.name"), &officer.name)?;
-        Ok((name, key(&format!("{place}, officer.key"), &officer.key)?))
+    let officers = file.officer.iter().map(|file| officer(&place, file));
+    let former = file.former_officer.iter().map(|file| {
+        let place = format!("{place}, former_officer");
+        let (name, key) = (human(&place, &file.name)?, key(&place, &file.key)?);
+        Ok(FormerOfficer { name, key, until: file.until })
     });
+    let mut former_officers = former.collect::<Result<Vec<_>, Error>>()?;
+    former_officers.sort();
     Ok(Roster {
         partner: file.partner,
         number: file.number,
         nodes: unique(&format!("{place}, node"), nodes)?,
         officers: unique(&format!("{place}, officer"), officers)?,
+        former_officers,
         withhold: file.withhold.iter().copied().collect(),
     })
+}
+
+fn officer(place: &str, file: &OfficerFile) -> Result<(String, OfficerRecord), Error> {
+    let name = human(&format!("{place}, officer.name"), &file.name)?;
+    let key = key(&format!("{place}, officer.key"), &file.key)?;
+    Ok((name, OfficerRecord { key, expires: file.expires }))
+}
+
+fn retired(place: &str, file: &RetiredFile) -> Result<RetiredKeys, Error> {
+    let end = |file: &LogEndFile| {
+        let bad = |what, got: &str| wrong(&format!("{place}.log"), what, got, HINT_ROTATED);
+        let log = file.log.parse().map_err(|_| bad("a log's name", &file.log))?;
+        let root = base64::decode_array(&file.root);
+        let root = root.ok_or_else(|| bad("32 bytes in base 64 (a root)", &file.root))?;
+        Ok(LogState { log, size: file.size, root })
+    };
+    Ok(RetiredKeys {
+        key: key(&format!("{place}.key"), &file.key)?,
+        witness: key(&format!("{place}.witness"), &file.witness)?,
+        holds: key(&format!("{place}.holds"), &file.holds)?,
+        logs: file.log.iter().map(end).collect::<Result<_, Error>>()?,
+    })
+}
+
+const HINT_ROTATED: &str = "`watchfire keys rotate` writes them in this form";
+
+pub(super) fn parse_parts(text: &str) -> Result<CharterParts, Error> {
+    let file: PartsFile = toml::from_str(text)
+        .map_err(|error| syntax_error(text, &error, "public halves of keys", HINT_PARTS))?;
+    let nodes = file.node.iter().map(|node| Ok((node.id, node_record(node)?)));
+    let officers = file.officer.iter().enumerate().map(|(i, file)| {
+        let place = format!("officer[{i}]");
+        let partner = file.partner.ok_or_else(|| {
+            let expected = "the partner whose officer this is";
+            wrong(&format!("{place}.partner"), expected, "", HINT_PARTS)
+        })?;
+        let (name, record) = officer(&place, file)?;
+        Ok(OfficerPart { partner, name, record })
+    });
+    let officers = officers.collect::<Result<Vec<_>, Error>>()?;
+    Ok(CharterParts {
+        realm: file.realm,
+        partners: unique("partner", partners(&file.partner))?,
+        nodes: unique("node", nodes)?,
+        officers,
+    })
+}
+
+const HINT_PARTS: &str =
+    "`watchfire keys root|node|officer` write such files, named `*.public.toml`";
+
+pub(super) fn parts_to_text(parts: &CharterParts) -> String {
+    let file = PartsFile {
+        realm: parts.realm.clone(),
+        partner: parts.partners.iter().map(partner_file).collect(),
+        node: parts.nodes.iter().map(node_file).collect(),
+        officer: parts
+            .officers
+            .iter()
+            .map(|part| OfficerFile {
+                partner: Some(part.partner),
+                ..officer_file((&part.name, &part.record))
+            })
+            .collect(),
+    };
+    toml::to_string(&file).expect("parts' types all have a TOML form")
+}
+
+fn partner_file((id, partner): (&PartnerId, &PartnerRecord)) -> PartnerFile {
+    PartnerFile { id: *id, name: partner.name.clone(), root: partner.root.to_string() }
+}
+
+fn officer_file((name, record): (&String, &OfficerRecord)) -> OfficerFile {
+    let (key, expires) = (record.key.to_string(), record.expires);
+    OfficerFile { partner: None, name: name.clone(), key, expires }
 }
 
 fn node_record(file: &NodeFile) -> Result<NodeRecord, Error> {
@@ -277,6 +417,12 @@ fn node_record(file: &NodeFile) -> Result<NodeRecord, Error> {
         kem: KemPublic { generation: file.kem_generation, key: kem },
         tls_spki_sha256: tls,
         addresses: addresses.collect::<Result<_, Error>>()?,
+        expires: file.expires,
+        retired: file
+            .retired
+            .iter()
+            .map(|old| retired(&place("retired"), old))
+            .collect::<Result<_, Error>>()?,
     })
 }
 
@@ -285,21 +431,14 @@ pub(super) fn to_text(draft: &CharterDraft) -> String {
     let file = CharterFile {
         edition: agreement.edition,
         realm: agreement.realm.clone(),
+        expires: agreement.expires,
         exercise: agreement
             .exercise
             .map(|time| ExerciseFile { epoch: time.epoch, clock_rate: time.clock_rate }),
         deadlines_s: agreement.deadlines_s.clone(),
         folds: agreement.folds.clone(),
         audiences: agreement.audiences.iter().copied().collect(),
-        partner: agreement
-            .partners
-            .iter()
-            .map(|(id, partner)| PartnerFile {
-                id: *id,
-                name: partner.name.clone(),
-                root: partner.root.to_string(),
-            })
-            .collect(),
+        partner: agreement.partners.iter().map(partner_file).collect(),
         line: agreement
             .lines
             .iter()
@@ -315,8 +454,19 @@ pub(super) fn to_text(draft: &CharterDraft) -> String {
     toml::to_string(&file).expect("a charter's types all have a TOML form")
 }
 
-fn roster_file(roster: &Roster, signature: Option<&Signature>) -> RosterFile {
-    let node = |(id, node): (&NodeId, &NodeRecord)| NodeFile {
+fn node_file((id, node): (&NodeId, &NodeRecord)) -> NodeFile {
+    let end = |end: &LogState| LogEndFile {
+        log: end.log.to_string(),
+        size: end.size,
+        root: base64::encode(&end.root),
+    };
+    let retired = |old: &RetiredKeys| RetiredFile {
+        key: old.key.to_string(),
+        witness: old.witness.to_string(),
+        holds: old.holds.to_string(),
+        log: old.logs.iter().map(end).collect(),
+    };
+    NodeFile {
         id: *id,
         addresses: node.addresses.clone(),
         key: node.key.to_string(),
@@ -325,17 +475,24 @@ fn roster_file(roster: &Roster, signature: Option<&Signature>) -> RosterFile {
         tls_spki_sha256: base64::encode(&node.tls_spki_sha256),
         kem_generation: node.kem.generation,
         kem: base64::encode(&node.kem.key[..]),
+        expires: node.expires,
+        retired: node.retired.iter().map(retired).collect(),
+    }
+}
+
+fn roster_file(roster: &Roster, signature: Option<&Signature>) -> RosterFile {
+    let former = |former: &FormerOfficer| FormerOfficerFile {
+        name: former.name.clone(),
+        key: former.key.to_string(),
+        until: former.until,
     };
     RosterFile {
         partner: roster.partner,
         number: roster.number,
         withhold: roster.withhold.iter().copied().collect(),
         signature: signature.map(|s| base64::encode(&s.0)),
-        node: roster.nodes.iter().map(node).collect(),
-        officer: roster
-            .officers
-            .iter()
-            .map(|(name, key)| OfficerFile { name: name.clone(), key: key.to_string() })
-            .collect(),
+        node: roster.nodes.iter().map(node_file).collect(),
+        officer: roster.officers.iter().map(officer_file).collect(),
+        former_officer: roster.former_officers.iter().map(former).collect(),
     }
 }

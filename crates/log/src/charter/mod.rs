@@ -12,18 +12,30 @@
 //! [`Charter`] is always verified; [`CharterDraft`] is the same file before all have signed.
 
 mod canonical;
+mod change;
+mod check;
 mod draft;
+mod editions;
+mod expiry;
 mod file;
+mod fingerprint;
+mod parts;
+mod roster;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use base::{NodeId, PartnerId, Timestamp, limits};
+use base::{NodeId, PartnerId, Timestamp};
 
+pub use change::{Change, Missing};
 pub use draft::CharterDraft;
+pub use editions::Editions;
+pub use expiry::{EXPIRY_DAYS, Expiring};
+pub use fingerprint::Fingerprint;
+pub use parts::{CharterParts, OfficerPart};
+pub use roster::{FormerOfficer, NodeRecord, OfficerRecord, RetiredKeys, Roster};
 
-use crate::keys::{Hash, Signature, VerifyingKey, sha256};
-use crate::{Audience, Error, KemPublic, Realm};
+use crate::keys::{Signature, VerifyingKey, sha256};
+use crate::{Audience, CosignatureKind, Error, KemPublic, LogId, Realm};
 
 /// What all partners agreed on.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +56,8 @@ pub struct Agreement {
     pub deadlines_s: BTreeMap<String, u32>,
     /// The active fold edition of each domain.
     pub folds: BTreeMap<String, u16>,
+    /// When the partners want to have agreed anew; findings warn before, nothing stops after.
+    pub expires: Option<Timestamp>,
 }
 
 /// How an exercise's clock runs.
@@ -78,7 +92,8 @@ pub enum Carrier {
 }
 
 impl Carrier {
-    const ALL: [Self; 4] = [Self::Quic, Self::Tcp, Self::OneWay, Self::Bundle];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Quic, Self::Tcp, Self::OneWay, Self::Bundle];
 
     /// The word in the file.
     pub const fn as_str(self) -> &'static str {
@@ -102,44 +117,16 @@ pub struct LineRecord {
     pub carrier: Carrier,
 }
 
-/// One partner's nodes and officers, numbered and signed by its root alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Roster {
-    /// Whose.
-    pub partner: PartnerId,
-    /// Counts up from 1; a higher number replaces a lower one.
-    pub number: u32,
-    /// The nodes.
-    pub nodes: BTreeMap<NodeId, NodeRecord>,
-    /// Officers by name.
-    pub officers: BTreeMap<String, VerifyingKey>,
-    /// Partners nothing is released to, whatever the audience says.
-    pub withhold: BTreeSet<PartnerId>,
-}
-
-/// One node's public keys and addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeRecord {
-    /// Signs the node's logs.
-    pub key: VerifyingKey,
-    /// Signs `witness` cosignatures.
-    pub witness: VerifyingKey,
-    /// Signs `holds` cosignatures and range receipts.
-    pub holds: VerifyingKey,
-    /// Epoch keys are wrapped to it.
-    pub kem: KemPublic,
-    /// SHA-256 of the TLS key's `SubjectPublicKeyInfo` (DER).
-    pub tls_spki_sha256: Hash,
-    /// `HOST:PORT` where the node listens; may be empty for one that only dials.
-    pub addresses: Vec<String>,
-}
-
 /// An agreement every root has signed, with rosters their roots have signed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Charter {
     agreement: Agreement,
+    signatures: BTreeMap<PartnerId, Signature>,
     rosters: BTreeMap<PartnerId, Roster>,
+    roster_signatures: BTreeMap<PartnerId, Signature>,
     text: String,
+    /// Records of nodes as earlier editions and rosters had them: what is stored stays verifiable.
+    former: BTreeMap<NodeId, Vec<NodeRecord>>,
 }
 
 impl Charter {
@@ -176,6 +163,11 @@ impl Charter {
     /// The rosters by partner; every partner has one.
     pub const fn rosters(&self) -> &BTreeMap<PartnerId, Roster> {
         &self.rosters
+    }
+
+    /// Its root's signature over the agreement, if the partner is a member.
+    pub fn signature(&self, partner: PartnerId) -> Option<&Signature> {
+        self.signatures.get(&partner)
     }
 
     /// A node's record, if its partner lists it.
@@ -222,29 +214,37 @@ impl Charter {
             .collect()
     }
 
-    /// Takes a newer roster of one partner, signed by that partner's root.
-    pub fn adopt_roster(&mut self, roster: Roster, signature: &Signature) -> Result<(), Error> {
-        let partner = roster.partner;
-        let root = self.agreement.root(partner)?;
-        roster.check(&self.agreement)?;
-        let text = roster.canonical_text(self.realm());
-        if !root.verify(text.as_bytes(), signature) {
-            return Err(Error::Signature {
-                whose: format!("the root of {partner}"),
-                over: "a roster",
-            });
-        }
-        let have = self.rosters[&partner].number;
-        if roster.number <= have {
-            return Err(Error::Charter {
-                place: format!("roster of {partner}, number"),
-                expected: format!("a number above {have}"),
-                got: format!("`{}`", roster.number),
-                hint: "count the roster's number up and sign it again",
-            });
-        }
-        self.rosters.insert(partner, roster);
-        Ok(())
+    /// The key that signs `log` at `size` entries: the node's own, or, for a log the roster lists as
+    /// retired, the retired key up to the size it had then.
+    pub fn log_key(&self, log: &LogId, size: u64) -> Option<VerifyingKey> {
+        self.node(log.node)?.log_key(log, size)
+    }
+
+    /// Keys that may have signed what is stored of `log` at `size`: as [`Charter::log_key`], then
+    /// those of earlier editions and rosters.
+    pub fn stored_log_keys(&self, log: &LogId, size: u64) -> Vec<VerifyingKey> {
+        let former = self.former.get(&log.node).into_iter().flatten();
+        let mut keys: Vec<VerifyingKey> = self.log_key(log, size).into_iter().collect();
+        keys.extend(
+            former.flat_map(|record| [Some(record.key), record.log_key(log, size)]).flatten(),
+        );
+        keys
+    }
+
+    /// Keys that may have made a stored cosignature of `kind` by `node`, the one in use first.
+    pub fn stored_cosigner_keys(&self, node: NodeId, kind: CosignatureKind) -> Vec<VerifyingKey> {
+        let pick = |witness, holds| match kind {
+            CosignatureKind::Witness => witness,
+            CosignatureKind::Holds => holds,
+        };
+        let former = self.former.get(&node).into_iter().flatten();
+        let records = self.node(node).into_iter().chain(former);
+        records
+            .flat_map(|record| {
+                let retired = record.retired.iter().map(move |old| pick(old.witness, old.holds));
+                std::iter::once(pick(record.witness, record.holds)).chain(retired)
+            })
+            .collect()
     }
 
     /// Whether `next` may follow this charter: the next edition of the same realm, with at most one
@@ -275,10 +275,11 @@ impl Charter {
             return Err(refuse("partner", expected, format!("`{}`", changed.join("`, `"))));
         }
         for (partner, roster) in &self.rosters {
-            let newer = next.rosters.get(partner).map_or(u32::MAX, |r| r.number);
-            if newer < roster.number {
-                let expected = format!("roster number {} or above", roster.number);
-                return Err(refuse(&format!("roster of {partner}"), expected, newer.to_string()));
+            let Some(newer) = next.rosters.get(partner) else { continue };
+            if newer.number < roster.number || (newer.number == roster.number && newer != roster) {
+                let expected = format!("the roster of number {} or a higher one", roster.number);
+                let got = format!("another of number {}", newer.number);
+                return Err(refuse(&format!("roster of {partner}"), expected, got));
             }
         }
         Ok(())
@@ -298,152 +299,4 @@ impl Agreement {
             edition: self.edition,
         })
     }
-
-    /// Checks what a type cannot say; the error names the place.
-    fn check(&self) -> Result<(), Error> {
-        let wrong = |place: &str, expected: &str, got: String, hint| {
-            Err(Error::Charter { place: place.into(), expected: expected.into(), got, hint })
-        };
-        if self.edition == 0 {
-            return wrong("edition", "a number from 1", "`0`".into(), "the first edition is 1");
-        }
-        if self.realm.is_exercise() != self.exercise.is_some() {
-            let got = if self.exercise.is_some() { "a table" } else { "nothing" };
-            let expected = "an `[exercise]` table exactly when the realm is an exercise";
-            return wrong("exercise", expected, got.into(), "an exercise declares epoch and rate");
-        }
-        if let Some(time) = self.exercise
-            && !(time.clock_rate > 0.0 && time.clock_rate <= 10_000.0)
-        {
-            let got = format!("`{}`", time.clock_rate);
-            let expected = "a rate above 0 and at most 10000";
-            return wrong("exercise.clock_rate", expected, got, "1.0 is real time");
-        }
-        if self.partners.is_empty() || self.partners.len() > limits::PARTNERS_MAX {
-            let got = self.partners.len().to_string();
-            return wrong("partner", "1 to 32 partners", got, "each `[[partner]]` is one member");
-        }
-        let unknown = |p: &PartnerId| !self.partners.contains_key(p);
-        for audience in &self.audiences {
-            if let Some(partner) = audience.members().iter().find(|p| unknown(p)) {
-                let expected = "members that are partners of this charter";
-                let hint = "add the partner or take it out of the audience";
-                return wrong("audience", expected, format!("`{partner}`"), hint);
-            }
-        }
-        let everyone = Audience::new(self.partners.keys().copied())?;
-        if !self.audiences.contains(&everyone) {
-            let expected = "the audience of all partners among the audiences";
-            let hint = "pulses go to everyone, so that audience is always needed";
-            return wrong("audience", expected, format!("none of `{everyone}`"), hint);
-        }
-        for line in &self.lines {
-            if line.from == line.to || unknown(&line.from.partner()) || unknown(&line.to.partner())
-            {
-                let expected = "two nodes of this charter's partners";
-                let got = format!("`{}` and `{}`", line.from, line.to);
-                return wrong("line.between", expected, got, "a line joins two different nodes");
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Roster {
-    fn check(&self, agreement: &Agreement) -> Result<(), Error> {
-        let place = |key: &str| format!("roster of {}, {key}", self.partner);
-        agreement.root(self.partner)?;
-        if self.number == 0 {
-            return Err(Error::Charter {
-                place: place("number"),
-                expected: "a number from 1".into(),
-                got: "`0`".into(),
-                hint: "the first roster is number 1",
-            });
-        }
-        if self.nodes.len() > limits::NODES_PER_PARTNER_MAX {
-            return Err(Error::Limit {
-                what: "nodes of one partner",
-                max: limits::NODES_PER_PARTNER_MAX as u64,
-                got: self.nodes.len() as u64,
-            });
-        }
-        for (id, node) in &self.nodes {
-            if id.partner() != self.partner {
-                return Err(Error::Charter {
-                    place: place("node.id"),
-                    expected: format!("a node of {}", self.partner),
-                    got: format!("`{id}`"),
-                    hint: "each root lists its own nodes only",
-                });
-            }
-            if node.key == node.witness || node.key == node.holds || node.witness == node.holds {
-                return Err(Error::Charter {
-                    place: place(&format!("node {id}")),
-                    expected: "three different keys for `key`, `witness` and `holds`".into(),
-                    got: "one key twice".into(),
-                    hint: "a cosignature says which statement it is by its key alone",
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A SHA-256 hash people can compare by voice.
-///
-/// The text is its first 100 bits as five groups of four base 32 characters without I, L, O and U.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint(pub Hash);
-
-impl Fingerprint {
-    const GROUPS: usize = 5;
-
-    fn characters(&self) -> impl Iterator<Item = char> + '_ {
-        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        let bits = self.0.iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
-        (0..Self::GROUPS * 4)
-            .map(move |i| char::from(ALPHABET[(bits >> (123 - 5 * i)) as usize & 31]))
-    }
-
-    /// The same characters as words of the NATO spelling alphabet, a comma between groups.
-    pub fn spoken(&self) -> String {
-        let mut text = String::new();
-        for (i, character) in self.characters().enumerate() {
-            if i > 0 {
-                text.push_str(if i.is_multiple_of(4) { ", " } else { " " });
-            }
-            text.push_str(spelling_word(character));
-        }
-        text
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, character) in self.characters().enumerate() {
-            if i > 0 && i.is_multiple_of(4) {
-                f.write_str("-")?;
-            }
-            write!(f, "{character}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-fn spelling_word(character: char) -> &'static str {
-    const WORDS: [&str; 36] = [
-        "Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Alfa",
-        "Bravo", "Charlie", "Delta", "Echo", "Foxtrot", "Golf", "Hotel", "India", "Juliett",
-        "Kilo", "Lima", "Mike", "November", "Oscar", "Papa", "Quebec", "Romeo", "Sierra", "Tango",
-        "Uniform", "Victor", "Whiskey", "X-ray", "Yankee", "Zulu",
-    ];
-    let digit = character.to_digit(36).expect("fingerprints are letters and digits");
-    WORDS[digit as usize]
 }
