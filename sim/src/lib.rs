@@ -1,7 +1,9 @@
 //! Simulation: the scenario physics that makes truth, and the cluster simulator with its faults.
 //!
 //! Start here: [`scenario`] (trajectories, sensors, scenario files) and [`cluster`] (three nodes of the
-//! replication protocol with every fault that can be drawn from a seed).
+//! replication protocol with every fault that can be drawn from a seed), [`releasability`] (membership
+//! histories and who can open what).
 
 pub mod cluster;
+pub mod releasability;
 pub mod scenario;

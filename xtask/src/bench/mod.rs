@@ -55,7 +55,15 @@ const BENCHES: &[Measure] = &[
     },
 ];
 
-const VALIDATIONS: &[Measure] = &[];
+const VALIDATIONS: &[Measure] = &[Measure {
+    name: "releasability",
+    what: "random membership histories: entries are readable exactly when released",
+    program: Program::Binary {
+        package: "watchfire-sim",
+        binary: "sim-releasability",
+        words: &["--json"],
+    },
+}];
 
 const SOAKS: &[Measure] = &[];
 
