@@ -11,8 +11,9 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use base::{NodeId, PartnerId, Timestamp};
 use log::{
     Agreement, Audience, Carrier, CharterDraft, ExerciseTime, LineRecord, NodeRecord, NodeSecrets,
-    PartnerRecord, Realm, RootSecret, Roster, SigningKey,
+    OfficerRecord, PartnerRecord, Realm, RootSecret, Roster, SigningKey,
 };
+use zeroize::Zeroizing;
 
 use crate::config::{Config, Http, Lines, RadarSite, Tuning};
 use crate::entropy::SystemEntropy;
@@ -42,7 +43,7 @@ pub(crate) struct Member {
 
 struct Made {
     secrets: NodeSecrets,
-    tls: Vec<u8>,
+    tls: Zeroizing<Vec<u8>>,
     officer: (String, [u8; 32]),
     record: NodeRecord,
     lines: SocketAddr,
@@ -87,12 +88,19 @@ pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
     write(folder, &charter, plan, &made, &roots)
 }
 
-fn make_node(node: NodeId, plan: &Plan, ports: &mut FreePorts) -> Result<Made, Error> {
-    let secrets = NodeSecrets::random(plan.realm.clone(), node, &mut SystemEntropy);
-    let tls = Ed25519KeyPair::generate()
+/// A fresh TLS key as PKCS #8, and the digest the charter names it by.
+pub(crate) fn tls_key() -> Result<(Zeroizing<Vec<u8>>, [u8; 32]), Error> {
+    let key = Ed25519KeyPair::generate()
         .and_then(|pair| pair.to_pkcs8().map(|document| document.as_ref().to_vec()))
         .expect("the system's random generator works");
-    let identity = Identity::from_pkcs8(&tls, Path::new("a new TLS key"))?;
+    let key = Zeroizing::new(key);
+    let digest = Identity::from_pkcs8(&key, Path::new("a new TLS key"))?.spki_sha256();
+    Ok((key, digest))
+}
+
+fn make_node(node: NodeId, plan: &Plan, ports: &mut FreePorts) -> Result<Made, Error> {
+    let secrets = NodeSecrets::random(plan.realm.clone(), node, &mut SystemEntropy);
+    let (tls, tls_spki_sha256) = tls_key()?;
     let mut seed = [0; 32];
     aws_lc_rs::rand::fill(&mut seed).expect("the system's random generator works");
     let (lines, http) = (ports.next()?, ports.next()?);
@@ -101,8 +109,10 @@ fn make_node(node: NodeId, plan: &Plan, ports: &mut FreePorts) -> Result<Made, E
         witness: secrets.witness.verifying_key(),
         holds: secrets.holds.verifying_key(),
         kem: secrets.newest_kem().public(),
-        tls_spki_sha256: identity.spki_sha256(),
+        tls_spki_sha256,
         addresses: vec![lines.to_string()],
+        expires: None,
+        retired: Vec::new(),
     };
     let officer = (format!("{}-duty-officer", node.partner()), seed);
     Ok(Made { secrets, tls, officer, record, lines, http })
@@ -143,6 +153,7 @@ fn sign(
                 (domain.name.to_owned(), u16::try_from(domain.fold_edition).unwrap_or(u16::MAX))
             })
             .collect(),
+        expires: None,
     });
     for (partner, root) in roots {
         draft.sign_agreement(*partner, &root.key).map_err(refuse)?;
@@ -154,9 +165,11 @@ fn sign(
             officers: own
                 .map(|(_, made)| {
                     let (name, seed) = &made.officer;
-                    (name.clone(), SigningKey::from_seed(*seed).verifying_key())
+                    let key = SigningKey::from_seed(*seed).verifying_key();
+                    (name.clone(), OfficerRecord { key, expires: None })
                 })
                 .collect(),
+            former_officers: Vec::new(),
             withhold: BTreeSet::new(),
         };
         draft.sign_roster(roster, &root.key).map_err(refuse)?;
@@ -216,8 +229,17 @@ fn write(
     Ok(members)
 }
 
-/// Writes a file that only this user reads.
-fn private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Writes a new file that only this user reads.
+pub(crate) fn private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    create(path, bytes, 0o600)
+}
+
+/// Writes a new file that everybody may read.
+pub(crate) fn public(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    create(path, bytes, 0o644)
+}
+
+fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
 
@@ -226,7 +248,7 @@ fn private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     std::fs::OpenOptions::new()
         .create_new(true)
         .write(true)
-        .mode(0o600)
+        .mode(mode)
         .open(path)
         .and_then(|mut file| file.write_all(bytes))
         .map_err(|error| Error::file("write", path, error))

@@ -22,11 +22,14 @@ mod federation;
 mod feed;
 mod http;
 mod ingest;
+mod key_file;
 mod line;
 mod node;
 mod officer;
+mod passphrase;
 mod play;
 mod replay;
+mod root_key;
 mod store;
 
 use std::process::ExitCode;

@@ -37,18 +37,21 @@ fn read_text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))
 }
 
+/// Reads a charter file and checks every signature.
+pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
+    Charter::parse_verify(&read_text(path)?).map_err(|error| Error::Identity {
+        what: "charter",
+        path: path.to_owned(),
+        hint: error.hint().unwrap_or("ask the partners for the signed charter").to_owned(),
+        message: error.to_string(),
+    })
+}
+
 impl Being {
     /// Reads the configuration at `path` and everything it names; refuses what does not fit together.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let config = Config::read(path)?;
-        let charter = Charter::parse_verify(&read_text(&config.charter)?).map_err(|error| {
-            Error::Identity {
-                what: "charter",
-                path: config.charter.clone(),
-                hint: error.hint().unwrap_or("ask the partners for the signed charter").to_owned(),
-                message: error.to_string(),
-            }
-        })?;
+        let charter = read_charter(&config.charter)?;
         let secrets =
             NodeSecrets::parse(&read_text(&config.keys)?).map_err(|error| Error::Identity {
                 what: "keys",

@@ -1,8 +1,7 @@
 //! Officers' acts: signed over the exact body, checked against the origin's roster.
 
-use base::PartnerId;
 use domains::warning::{self, Event};
-use log::{Charter, Fact, Signature, SigningKey};
+use log::{Charter, Fact, Signature, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use crate::store::seal::hex;
@@ -76,26 +75,32 @@ pub(crate) fn check(fact: &Fact, charter: &Charter) -> Result<(), String> {
             (&cancel.report().officer, cancel.report().signed_bytes(charter.realm()))
         }
     };
-    verify(officer, &bytes, fact.origin.partner(), charter)
+    verify(officer, &bytes, fact, charter)
 }
 
 fn verify(
     officer: &warning::Officer,
     bytes: &[u8],
-    partner: PartnerId,
+    fact: &Fact,
     charter: &Charter,
 ) -> Result<(), String> {
-    let key = charter
-        .rosters()
-        .get(&partner)
-        .and_then(|roster| roster.officers.get(&officer.name))
-        .ok_or_else(|| {
-            format!("expected an officer of `{partner}`'s roster, got `{}`", officer.name)
-        })?;
+    let partner = fact.origin.partner();
+    let roster = charter.rosters().get(&partner);
+    let keys: Vec<VerifyingKey> = roster
+        .map(|roster| roster.officer_keys(&officer.name, fact.logged).collect())
+        .unwrap_or_default();
+    if keys.is_empty() {
+        return Err(format!(
+            "expected an officer of `{partner}`'s roster who may act at {}, got `{}`",
+            fact.logged, officer.name
+        ));
+    }
     let signature: Option<[u8; SIGNATURE_BYTES]> =
         unhex(&officer.signature).and_then(|bytes| bytes.try_into().ok());
     match signature {
-        Some(signature) if key.verify(bytes, &Signature(signature)) => Ok(()),
+        Some(signature) if keys.iter().any(|key| key.verify(bytes, &Signature(signature))) => {
+            Ok(())
+        }
         _ => Err(format!(
             "expected the signature of officer `{}` over the act, got another",
             officer.name

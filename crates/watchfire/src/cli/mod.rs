@@ -5,6 +5,7 @@ mod charter;
 mod explain;
 mod ingest;
 mod inspect;
+mod keys;
 mod node;
 
 use std::io::Write as _;
@@ -32,9 +33,12 @@ enum Command {
     Node(node::NodeArguments),
     /// Print a new one-time log-in link of a running node
     Login(ConfigArgument),
-    /// Make and check charters and keys
+    /// Draft, sign, compare and check charters
     #[command(subcommand)]
     Charter(charter::CharterCommand),
+    /// Make, replace and destroy keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Read sensor data and send it to a node
     #[command(subcommand)]
     Ingest(ingest::IngestCommand),
@@ -151,6 +155,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Node(arguments) => arguments.run(),
         Command::Login(arguments) => node::login(&arguments),
         Command::Charter(command) => command.run(),
+        Command::Keys(command) => command.run(),
         Command::Ingest(command) => command.run(),
         Command::Scenario(command) => command.run(),
         Command::Append(arguments) => inspect::append(&arguments),
