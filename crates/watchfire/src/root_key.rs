@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::passphrase::Source;
 
-/// `edwards25519` as a DER PrintableString: the curve's name in PKCS #11 3.0.
+/// `edwards25519` as a DER printable string: the curve's name in PKCS #11 3.0.
 const CURVE: [u8; 14] = *b"\x13\x0cedwards25519";
 
 /// Which root key.

@@ -206,11 +206,11 @@ impl<'o> Play<'o> {
                     if whole.contains(&entry.index) != released {
                         let what =
                             format!("entry {} sent to {partner}: {}", entry.index, !released);
-                        self.outcome.fault(self.seed, what);
+                        self.outcome.fault(self.seed, &what);
                     }
                 }
                 if let Err(error) = mirror.accept(copy.as_bytes().clone(), &self.charter) {
-                    self.outcome.fault(self.seed, format!("{partner} refused a batch: {error}"));
+                    self.outcome.fault(self.seed, &format!("{partner} refused a batch: {error}"));
                 }
             }
             *next = self.batches.len();
@@ -245,7 +245,7 @@ impl<'o> Play<'o> {
         let next = sign(&self.keys, &self.state, edition, &self.roster_numbers);
         match self.charter.compare(next.text()) {
             Ok(Editions::Newer(charter)) => self.charter = *charter,
-            other => self.outcome.fault(self.seed, format!("edition {edition}: {other:?}")),
+            other => self.outcome.fault(self.seed, &format!("edition {edition}: {other:?}")),
         }
     }
 
@@ -321,7 +321,7 @@ impl<'o> Play<'o> {
         let text = roster.canonical_text(&self.keys.realm);
         let signature = self.keys.roots[&partner].key.sign(text.as_bytes());
         if let Err(error) = self.charter.adopt_roster(roster, &signature) {
-            self.outcome.fault(self.seed, format!("a roster of {partner}: {error}"));
+            self.outcome.fault(self.seed, &format!("a roster of {partner}: {error}"));
         }
     }
 
@@ -358,7 +358,7 @@ impl<'o> Play<'o> {
                              opened: {}",
                             found.is_some()
                         );
-                        self.outcome.fault(self.seed, what);
+                        self.outcome.fault(self.seed, &what);
                     }
                 }
             }
@@ -378,7 +378,7 @@ impl<'o> Play<'o> {
                 if opened.contains_key(&entry.index) != still {
                     let index = entry.index;
                     let what = format!("entry {index} at {node} after its keys went: {}", !still);
-                    self.outcome.fault(self.seed, what);
+                    self.outcome.fault(self.seed, &what);
                 }
             }
         }
@@ -396,7 +396,7 @@ impl<'o> Play<'o> {
         self.outcome.impostor_cases += u64::try_from(self.sealed.len()).expect("a history");
         for entry in self.sealed.iter().filter(|entry| opened.contains_key(&entry.index)) {
             let what = format!("entry {} opened for {thief} as {victim}", entry.index);
-            self.outcome.fault(self.seed, what);
+            self.outcome.fault(self.seed, &what);
         }
     }
 }

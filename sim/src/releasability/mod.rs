@@ -51,7 +51,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn fault(&mut self, seed: u64, what: String) {
+    fn fault(&mut self, seed: u64, what: &str) {
         self.faults_total += 1;
         if self.faults.len() < FAULTS_SHOWN_MAX {
             self.faults.push(format!("history {seed}: {what}"));

@@ -1,4 +1,4 @@
-//! A root key in a PKCS #11 token: SoftHSM 2 stands in for the hardware.
+//! A root key in a PKCS #11 token: `SoftHSM` 2 stands in for the hardware.
 
 use std::path::Path;
 use std::process::Command;
