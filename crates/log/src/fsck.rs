@@ -202,9 +202,14 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn cosignatures(&mut self) {
         self.table(Table::Cosignature, |check, key, content| {
             let cosignature = Cosignature::from_bytes(content)?;
-            let (by, kind) = (cosignature.by, cosignature.kind);
-            let keys = check.scope.charter.stored_cosigner_keys(by, kind);
-            let cosignature = check.any_key(by, keys, |key| cosignature.clone().verify(key))?;
+            let kind = cosignature.kind;
+            let cosignature = check.any_record(cosignature.by, |record| {
+                let key = match kind {
+                    CosignatureKind::Witness => &record.witness,
+                    CosignatureKind::Holds => &record.holds,
+                };
+                cosignature.clone().verify(key)
+            })?;
             check.same_root(&cosignature.checkpoint)?;
             same_key(key, &crate::Write::Cosignature(cosignature))?;
             check.report.receipts += 1;
@@ -215,9 +220,8 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn receipts(&mut self) {
         self.table(Table::Receipt, |check, key, content| {
             let receipt = HoldsRange::from_bytes(content)?;
-            let kind = CosignatureKind::Holds;
-            let keys = check.scope.charter.stored_cosigner_keys(receipt.by, kind);
-            let receipt = check.any_key(receipt.by, keys, |key| receipt.clone().verify(key))?;
+            let verify = |record: &crate::NodeRecord| receipt.clone().verify(&record.holds);
+            let receipt = check.any_record(receipt.by, verify)?;
             check.same_root(&receipt.checkpoint)?;
             same_key(key, &crate::Write::Receipt(receipt))?;
             check.report.receipts += 1;
@@ -228,8 +232,8 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn history(&mut self) {
         self.table(Table::History, |check, key, content| {
             let statement = Statement::from_bytes(content)?;
-            let node = check.node_record(statement.by())?;
-            let statement = statement.verify(node)?;
+            let by = statement.by();
+            let statement = check.any_record(by, |record| statement.clone().verify(record))?;
             check.same_root(statement.checkpoint())?;
             same_key(key, &crate::Write::History(statement))?;
             check.report.receipts += 1;
@@ -240,9 +244,8 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
     fn equivocations(&mut self) {
         self.table(Table::Equivocation, |check, key, content| {
             let proof = EquivocationProof::from_bytes(content)?;
-            let log = proof.log();
-            let keys = check.scope.charter.stored_log_keys(&log, 0);
-            let proof = check.any_key(log.node, keys, |key| proof.clone().verify(key))?;
+            let node = proof.log().node;
+            let proof = check.any_record(node, |record| proof.clone().verify(&record.key))?;
             let proof = proof.into_inner();
             same_key(key, &crate::Write::Equivocation(proof))
         });
@@ -263,14 +266,13 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
         }
     }
 
-    /// Verifies with the first of a node's keys that fits: what is stored may be under an older one.
-    fn any_key<T>(
+    /// Verifies with the first of a node's records that fits: what is stored may be under an older one.
+    fn any_record<T>(
         &self,
         node: NodeId,
-        keys: Vec<crate::VerifyingKey>,
-        verify: impl Fn(&crate::VerifyingKey) -> Result<T, Error>,
+        verify: impl Fn(&crate::NodeRecord) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        any_key(self.scope.charter, node, keys, verify)
+        any(self.scope.charter, node, self.scope.charter.stored_records(node), verify)
     }
 
     /// A cosigned checkpoint is the one held, where one of its size is held.
@@ -346,7 +348,7 @@ fn verify_batch(
         return Err(Error::text("a batch", "this realm", "another"));
     }
     let keys = charter.stored_log_keys(&log, batch.end());
-    any_key(charter, log.node, keys, |key| batch.checkpoint().clone().verify(key))?;
+    any(charter, log.node, keys, |key| batch.checkpoint().clone().verify(key))?;
     let cursor = match &mut ends.live {
         Some((_, live)) if live.frontier.size() == batch.first() => live,
         // Left behind by an earlier jump and not yet reached from below: its signature is all there is
@@ -373,11 +375,12 @@ fn verify_batch(
     Ok(())
 }
 
-fn any_key<T>(
+/// What the first of `keys` that fits verifies, or why the last did not.
+fn any<K, T>(
     charter: &Charter,
     node: NodeId,
-    keys: Vec<crate::VerifyingKey>,
-    verify: impl Fn(&crate::VerifyingKey) -> Result<T, Error>,
+    keys: Vec<K>,
+    verify: impl Fn(&K) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let (got, edition) = (node.to_string(), charter.edition());
     let mut last = Error::NotInCharter { what: "a node", got, edition };

@@ -35,7 +35,7 @@ pub use parts::{CharterParts, OfficerPart};
 pub use roster::{FormerOfficer, NodeRecord, OfficerRecord, RetiredKeys, Roster};
 
 use crate::keys::{Signature, VerifyingKey, sha256};
-use crate::{Audience, CosignatureKind, Error, KemPublic, LogId, Realm};
+use crate::{Audience, Error, KemPublic, LogId, Realm};
 
 /// What all partners agreed on.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,20 +231,21 @@ impl Charter {
         keys
     }
 
-    /// Keys that may have made a stored cosignature of `kind` by `node`, the one in use first.
-    pub fn stored_cosigner_keys(&self, node: NodeId, kind: CosignatureKind) -> Vec<VerifyingKey> {
-        let pick = |witness, holds| match kind {
-            CosignatureKind::Witness => witness,
-            CosignatureKind::Holds => holds,
-        };
+    /// Records under which `node` may have signed what is stored, the one in force first: its
+    /// retired keys and what earlier editions and rosters said follow.
+    pub fn stored_records(&self, node: NodeId) -> Vec<NodeRecord> {
         let former = self.former.get(&node).into_iter().flatten();
-        let records = self.node(node).into_iter().chain(former);
+        let mut records = Vec::new();
+        for record in self.node(node).into_iter().chain(former) {
+            records.push(record.clone());
+            records.extend(record.retired.iter().map(|old| NodeRecord {
+                key: old.key,
+                witness: old.witness,
+                holds: old.holds,
+                ..record.clone()
+            }));
+        }
         records
-            .flat_map(|record| {
-                let retired = record.retired.iter().map(move |old| pick(old.witness, old.holds));
-                std::iter::once(pick(record.witness, record.holds)).chain(retired)
-            })
-            .collect()
     }
 
     /// Whether `next` may follow this charter: the next edition of the same realm, with at most one
