@@ -15,10 +15,12 @@ mod console;
 mod demo;
 mod error;
 mod format;
+mod fuzz;
 mod generated;
 mod licences;
 mod process;
 mod rust_source;
+mod soak;
 mod spdx;
 mod test;
 mod tidy;
@@ -101,11 +103,19 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "soak",
-        summary: "run a long load by name and report what drifted",
+        summary: "run a long load by name: simulated clusters, or real processes with faults",
         positional: Some("NAME"),
-        flags: bench::FLAGS,
-        passes_on: Some("the measuring program"),
-        run: bench::run_soak,
+        flags: soak::FLAGS,
+        passes_on: None,
+        run: soak::run,
+    },
+    Command {
+        name: "fuzz",
+        summary: "make up input for a decoder, or for all of them",
+        positional: Some("NAME"),
+        flags: fuzz::FLAGS,
+        passes_on: None,
+        run: fuzz::run,
     },
 ];
 

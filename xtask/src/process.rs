@@ -80,6 +80,15 @@ pub(crate) fn run_kept(mut command: Command) -> Result<Outcome, Error> {
     Ok(Outcome { output, status })
 }
 
+/// Runs to the end and keeps stdout, however it ended; stderr passes through.
+pub(crate) fn run_kept_stdout(mut command: Command) -> Result<Outcome, Error> {
+    let name = shown(&command);
+    command.stderr(Stdio::inherit());
+    let output = command.output().map_err(|source| start_error(&command, &name, source))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(Outcome { output: text, status: output.status })
+}
+
 /// Runs to the end and returns stdout; stderr passes through.
 pub(crate) fn run_for_stdout(mut command: Command) -> Result<String, Error> {
     let name = shown(&command);

@@ -22,7 +22,7 @@
 //! | `contents` | the `log.*` kinds: pulse, epoch, complaint, ... |
 //! | `store`, `high_water`, `fsck` | the disk port, the rollback guard, the verifier |
 //! | `trim` | cutting a store back to a moment |
-//! | `memory`, `testing` | a store with faults to order; seeded charters (feature `test-support`) |
+//! | `memory`, `testing`, `shortcuts` | a store with faults to order; seeded charters; cheap stand-ins for costly cryptography (feature `test-support`) |
 //! | [`bugs`] | faults to plant, for the simulator to catch (feature `planted-bugs`) |
 //!
 //! **Architecture Invariant:** no I/O, no clock, no randomness: time and generators are arguments.
@@ -55,6 +55,8 @@ mod release;
 mod seal;
 mod sealed_root;
 mod secrets;
+#[cfg(any(test, feature = "test-support"))]
+mod shortcuts;
 mod storage;
 mod store;
 mod stored;

@@ -4,20 +4,23 @@
 //! sim-cluster --seeds N [--start S] [--entries 200] [--json]   many seeds; counts of faults
 //! sim-cluster --seed S --trace                                 one seed with everything it does
 //! sim-cluster --planted [--seeds N]                            every planted bug must be caught
+//! sim-cluster --soak FILE --commit NAME [--seeds N]            many seeds, resumable from FILE; JSON
 //! ```
 //!
 //! Exit status 0 if every seed passed (with `--planted`: if every bug was caught and the same seeds
 //! pass without it), 1 if not, 2 if the arguments are not understood.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use log::bugs::Bug;
 use serde_json::json;
-use watchfire_sim::cluster::{Cast, Counts, Options, Report, run};
+use watchfire_sim::cluster::{Cast, Counts, Options, Report, Soak, run};
 
 const USAGE: &str = "usage: sim-cluster [--seeds N | --seed S] [--start S] [--entries N] \
-                     [--jobs N] [--json] [--trace] [--bug NAME] [--planted]";
+                     [--jobs N] [--json] [--trace] [--bug NAME] [--planted] \
+                     [--soak FILE --commit NAME]";
 
 #[derive(Debug, Default)]
 struct Arguments {
@@ -27,6 +30,8 @@ struct Arguments {
     jobs: Option<usize>,
     json: bool,
     planted: bool,
+    soak: Option<PathBuf>,
+    commit: String,
     options: Options,
 }
 
@@ -38,7 +43,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if arguments.planted { planted(&arguments) } else { many(&arguments) }
+    match &arguments.soak {
+        Some(progress) => soak(&arguments, progress),
+        None if arguments.planted => planted(&arguments),
+        None => many(&arguments),
+    }
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
@@ -62,6 +71,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--json" => parsed.json = true,
             "--trace" => parsed.options.trace = true,
             "--planted" => parsed.planted = true,
+            "--soak" => parsed.soak = Some(value()?.into()),
+            "--commit" => parsed.commit = value()?,
             "--bug" => {
                 let text = value()?;
                 let bug = Bug::ALL.into_iter().find(|bug| bug.as_str() == text);
@@ -186,38 +197,91 @@ fn many(arguments: &Arguments) -> ExitCode {
 /// Every planted bug must be caught within its number of seeds, and the first of them pass without it.
 fn planted(arguments: &Arguments) -> ExitCode {
     let cast = Cast::assemble();
-    let seeds = range(arguments, 20);
-    let sound = play(&cast, &arguments.options, seeds.clone(), jobs(arguments));
+    let sound = play(&cast, &arguments.options, range(arguments, 20), jobs(arguments));
     let unsound = sound.iter().filter(|report| !report.passed()).count();
     eprintln!("no bug: {} of {} seeds pass", sound.len() - unsound, sound.len());
+    let catches = catch_all(&cast, arguments);
+    let escaped = catches.iter().filter(|(_, caught)| caught.is_none()).count();
+    if arguments.json {
+        let planted = shown(&catches);
+        println!("{}", json!({ "planted": planted, "escaped": escaped, "sound_failed": unsound }));
+    }
+    if escaped == 0 && unsound == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A bug, and the first seed that caught it with what was wrong.
+type Catch = (Bug, Option<(u64, String)>);
+
+fn catch_all(cast: &Cast, arguments: &Arguments) -> Vec<Catch> {
     // A planted bug may trip one of the node's own assertions; that is a catch, not news.
     std::panic::set_hook(Box::new(|_| {}));
+    let start = arguments.start;
     let catches = each_bug(jobs(arguments), |bug| {
         let options = Options { bug: Some(bug), ..arguments.options.clone() };
-        let mut seeds = seeds.start..seeds.start + bug.seeds_max();
-        seeds.find_map(|seed| {
-            let report = run(&cast, &options, seed);
+        (start..start + bug.seeds_max()).find_map(|seed| {
+            let report = run(cast, &options, seed);
             report.failures.into_iter().next().map(|failure| (seed, failure))
         })
     });
-    let mut results = Vec::new();
     for (bug, caught) in &catches {
         let (name, within) = (bug.as_str(), bug.seeds_max());
         match caught {
             Some((seed, failure)) => eprintln!("{name}: caught by seed {seed}: {failure}"),
             None => eprintln!("{name}: ESCAPED {within} seeds"),
         }
-        results.push(json!({
-            "bug": name, "within_seeds": within,
+    }
+    catches
+}
+
+fn shown(catches: &[Catch]) -> serde_json::Value {
+    let shown = catches.iter().map(|(bug, caught)| {
+        json!({
+            "bug": bug.as_str(), "within_seeds": bug.seeds_max(),
             "seed": caught.as_ref().map(|(seed, _)| seed),
             "failure": caught.as_ref().map(|(_, failure)| failure),
-        }));
-    }
+        })
+    });
+    shown.collect()
+}
+
+/// Many seeds, gone on with from the progress file; then the planted bugs.
+fn soak(arguments: &Arguments, progress: &Path) -> ExitCode {
+    let soak = Soak {
+        start: arguments.start,
+        seeds: arguments.seeds.unwrap_or(100_000),
+        jobs: jobs(arguments),
+        commit: arguments.commit.clone(),
+        progress: progress.to_owned(),
+        options: arguments.options.clone(),
+    };
+    let mut told = 0;
+    let tally = soak.run(|tally| {
+        if tally.played >= told + 1_000 || tally.is_complete() {
+            told = tally.played;
+            let (played, failed, cpu_s) = (tally.played, tally.failed, tally.cpu_s);
+            let faults = tally.faults.total();
+            eprintln!(
+                "{played} seeds, {failed} failed, {faults} faults, {cpu_s:.0} s of processor"
+            );
+        }
+    });
+    let tally = match tally {
+        Ok(tally) => tally,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let catches = catch_all(&Cast::assemble(), arguments);
     let escaped = catches.iter().filter(|(_, caught)| caught.is_none()).count();
-    if arguments.json {
-        println!("{}", json!({ "planted": results, "escaped": escaped, "sound_failed": unsound }));
-    }
-    if escaped == 0 && unsound == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let sound = tally.failed == 0;
+    let mut report = serde_json::to_value(&tally).expect("a tally is plain data");
+    let fields = report.as_object_mut().expect("a tally is an object");
+    fields.remove("blocks");
+    fields.insert("planted".to_owned(), shown(&catches));
+    fields.insert("planted_escaped".to_owned(), json!(escaped));
+    println!("{report}");
+    if sound && escaped == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Does something for each bug on `jobs` threads; results come in the order of the bugs.

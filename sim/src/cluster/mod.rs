@@ -12,6 +12,7 @@
 //! | `liar` | the byzantine partner of three seeds in four |
 //! | `witness`, `ledger` | the checkers |
 //! | `cast` | keys and charter |
+//! | `soak` | many seeds on several threads, resumable |
 //!
 //! **Architecture Invariant:** a run follows from its seed alone; whatever iterates does so in a fixed
 //! order.
@@ -24,6 +25,7 @@ mod liar;
 mod network;
 mod plan;
 mod report;
+mod soak;
 mod witness;
 mod world;
 
@@ -32,6 +34,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use cast::Cast;
 use log::bugs::Bug;
 pub use report::{Counts, Fault, Report};
+pub use soak::{Soak, SoakError, Tally};
 
 /// How to run a seed.
 #[derive(Clone, Debug)]
@@ -50,8 +53,13 @@ impl Default for Options {
     }
 }
 
+/// One seed in so many is played with all of its cryptography, the others with the shortcuts of
+/// [`log::testing::take_shortcuts`].
+const WHOLE_EVERY: u64 = 16;
+
 /// Plays one seed. A panic in a node is a failure like any other.
 pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
+    log::testing::take_shortcuts(!seed.is_multiple_of(WHOLE_EVERY));
     #[cfg(feature = "planted-bugs")]
     log::bugs::plant(options.bug);
     let played = catch_unwind(AssertUnwindSafe(|| world::World::new(cast, options, seed).run()));
@@ -63,6 +71,7 @@ pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
             entries: 0,
             acknowledged: 0,
             pending: 0,
+            byzantine: false,
             convicted: 0,
             faults: Counts::default(),
             virtual_s: 0,

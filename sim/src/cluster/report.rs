@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Kinds of faults, as they are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// Both directions of a line cut.
@@ -93,7 +93,7 @@ impl Fault {
 }
 
 /// How often each fault happened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Counts(BTreeMap<Fault, u64>);
 
@@ -137,6 +137,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Those answered "durable here, pending".
     pub pending: u64,
+    /// Whether one partner is byzantine.
+    pub byzantine: bool,
     /// Honest nodes that proved the byzantine partner's two histories.
     pub convicted: u64,
     /// Faults by kind.

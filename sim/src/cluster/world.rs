@@ -143,6 +143,7 @@ impl<'a> World<'a> {
             entries: self.witness.taken,
             acknowledged: self.witness.acknowledged_count(),
             pending: self.witness.pending,
+            byzantine: self.liar.is_some(),
             convicted: self.witness.convicted.len() as u64,
             faults: self.counts,
             virtual_s: whole(self.now - START, 1_000_000_000),

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `validate` and `soak`: a name, a program, and the machine it ran on.
+//! `cargo xtask bench` and `validate`: a name, a program, and the machine it ran on.
 //!
 //! A measuring program prints, as the last line of its stdout, one JSON object with `results`
 //! and, where it has them, `peers`, `limits` and `goals`. This module adds `machine` and, for
@@ -17,7 +17,7 @@ use crate::process;
 use crate::test;
 use crate::tree;
 
-/// Flags of `bench`, `validate` and `soak`.
+/// Flags of `bench` and `validate`.
 pub(crate) const FLAGS: &[Flag] = &[
     Flag::switch("--json", "print one JSON object as the last line of stdout"),
     Flag::switch("--list", "print the names and stop"),
@@ -65,8 +65,6 @@ const VALIDATIONS: &[Measure] = &[Measure {
     },
 }];
 
-const SOAKS: &[Measure] = &[];
-
 /// `cargo xtask bench NAME`
 pub(crate) fn run_bench(given: &Given) -> Result<ExitCode, Error> {
     run("bench", BENCHES, true, given)
@@ -75,11 +73,6 @@ pub(crate) fn run_bench(given: &Given) -> Result<ExitCode, Error> {
 /// `cargo xtask validate NAME`
 pub(crate) fn run_validate(given: &Given) -> Result<ExitCode, Error> {
     run("validate", VALIDATIONS, false, given)
-}
-
-/// `cargo xtask soak NAME`
-pub(crate) fn run_soak(given: &Given) -> Result<ExitCode, Error> {
-    run("soak", SOAKS, false, given)
 }
 
 fn run(
@@ -205,6 +198,6 @@ mod tests {
         let error = named("bench", BENCHES, Some("moon")).err().expect("no such bench");
         assert_eq!(error.to_string(), "expected a name that `bench` knows, got `moon`");
         assert_eq!(error.hint(), Some("the names are: machine, line"));
-        assert!(named("soak", SOAKS, None).is_err());
+        assert!(named("validate", VALIDATIONS, None).is_err());
     }
 }
