@@ -16,6 +16,14 @@ pub enum Error {
         /// What stood there.
         got: String,
     },
+    /// Bytes that do not continue the streams of a line.
+    #[error("expected {expected} on the line, got {got}")]
+    Line {
+        /// What should have come.
+        expected: &'static str,
+        /// What came.
+        got: String,
+    },
     /// The node that is to be restored is not in the charter.
     #[error("expected `{node}` among the nodes of charter edition {edition}, got no such node")]
     NotInCharter {
@@ -55,7 +63,9 @@ impl Error {
     /// The mend, in one sentence without a full stop, where one is known.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Frame { .. } => Some("check that both ends run the same release of Watchfire"),
+            Self::Frame { .. } | Self::Line { .. } => {
+                Some("check that both ends run the same release of Watchfire")
+            }
             Self::NotInCharter { .. } => {
                 Some("have the partner's root sign a node list that names this node")
             }

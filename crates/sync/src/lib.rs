@@ -36,6 +36,7 @@
 //! | `trim` | the notes of a store that was put back |
 //! | `tickets`, `evidence`, `findings` | acknowledgements, receipts per log, what operators are told |
 //! | [`wire`], [`limits`] | frames and every bound |
+//! | [`pacer`] | how frames share a line: segments, acknowledgements, pace |
 //!
 //! **Architecture Invariant:** no I/O, no clock, no randomness: time, entropy and results of reads and
 //! writes are inputs.
@@ -57,6 +58,7 @@ mod mirrored;
 mod node;
 mod outgoing;
 mod own;
+pub mod pacer;
 mod peer;
 mod preview;
 mod receipts;
