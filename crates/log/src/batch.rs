@@ -179,6 +179,35 @@ impl Batch {
         }
     }
 
+    /// As [`Batch::extend`], and adds to `completed` the root of each subtree of 256 leaves that this
+    /// completes; for batches that carry everything whole.
+    pub(crate) fn extend_noting(&self, frontier: &mut Frontier, completed: &mut Vec<Hash>) {
+        assert_eq!(frontier.size(), self.first, "a batch extends the frontier at its first index");
+        for item in &self.items {
+            match item {
+                Item::Entry(entry) => frontier.push_noting(*entry.leaf_hash(), completed),
+                Item::Hidden(run) => {
+                    for (height, root) in run.subtrees() {
+                        frontier.push_subtree_noting(root, height, completed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The hash of each leaf from `from` on, for a batch that carries everything whole; nothing if it
+    /// does not.
+    pub fn leaf_hashes(&self, from: u64) -> Option<Vec<Hash>> {
+        let mut hashes = Vec::new();
+        for item in &self.items {
+            let Item::Entry(entry) = item else { return None };
+            if entry.id().index >= from {
+                hashes.push(*entry.leaf_hash());
+            }
+        }
+        Some(hashes)
+    }
+
     /// The copy `partner` may have: entries addressed to it whole, everything else hidden.
     #[must_use]
     pub fn for_audience(&self, partner: PartnerId) -> Self {

@@ -154,7 +154,7 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
             match heads.get(log) {
                 None => self.fault(format!("head of {log}"), &"expected a head, got none"),
                 Some(head) if !ends.reach(head) => {
-                    let have = ends.done.frontier.size();
+                    let have = ends.size();
                     let problem = format!("expected batches up to {}, got {have}", head.newest());
                     self.fault(format!("head of {log}"), &problem);
                 }
@@ -307,32 +307,29 @@ fn same_key(key: &[u8], write: &crate::Write) -> Result<(), Error> {
     }
 }
 
-/// The ends of a log while its batches are walked in order.
-struct Ends {
-    done: Cursor,
-    /// Where a jump starts and what has been verified from there.
-    live: Option<(u64, Cursor)>,
-}
+/// The ends of a log while its batches are walked in order: of its complete part, and of each part
+/// above a gap.
+struct Ends(Vec<Cursor>);
 
 impl Ends {
     fn new(head: Option<&LogHead>) -> Self {
-        let jump = head.and_then(|head| head.jump.as_ref());
-        let live = jump.map(|jump| {
-            // The logged time before the jump's start is not known here: any order starts anew.
-            let logged = base::Timestamp::MIN;
-            (jump.start.size(), Cursor { frontier: jump.start.clone(), logged })
-        });
-        Self { done: Cursor::START, live }
+        let jumps = head.into_iter().flat_map(|head| &head.jumps);
+        // The logged time before a jump's start is not known here: any order starts anew.
+        let above =
+            jumps.map(|jump| Cursor { frontier: jump.start.clone(), ..Cursor::START.clone() });
+        Self(std::iter::once(Cursor::START).chain(above).collect())
+    }
+
+    /// Entries found without a gap.
+    fn size(&self) -> u64 {
+        self.0.first().map_or(0, |done| done.frontier.size())
     }
 
     /// Whether everything the head claims was found.
     fn reach(&self, head: &LogHead) -> bool {
-        let live = match (&self.live, &head.jump) {
-            (Some((_, live)), Some(jump)) => live.frontier == jump.live.frontier,
-            (None, None) => true,
-            _ => false,
-        };
-        live && self.done.frontier == head.done.frontier
+        let claimed = head.jumps.iter().map(|jump| &jump.live.frontier);
+        let claimed = std::iter::once(&head.done.frontier).chain(claimed);
+        self.0.iter().map(|end| &end.frontier).eq(claimed)
     }
 }
 
@@ -349,18 +346,9 @@ fn verify_batch(
     }
     let keys = charter.stored_log_keys(&log, batch.end());
     any(charter, log.node, keys, |key| batch.checkpoint().clone().verify(key))?;
-    let cursor = match &mut ends.live {
-        Some((_, live)) if live.frontier.size() == batch.first() => live,
-        // Left behind by an earlier jump and not yet reached from below: its signature is all there is
-        // to check until it is.
-        Some((start, _)) if ends.done.frontier.size() < batch.first() && batch.end() <= *start => {
-            return Ok(());
-        }
-        _ if ends.done.frontier.size() == batch.first() => &mut ends.done,
-        _ => {
-            let expected = "the batch that comes next";
-            return Err(Error::text("a batch", expected, &format!("one from {}", batch.first())));
-        }
+    let Some(cursor) = ends.0.iter_mut().rfind(|end| end.frontier.size() == batch.first()) else {
+        let expected = "the batch that comes next";
+        return Err(Error::text("a batch", expected, &format!("one from {}", batch.first())));
     };
     let mut next = cursor.clone();
     check_entries(batch, &mut next, charter, node.partner()).map_err(|reason| match reason {
@@ -434,7 +422,7 @@ pub fn replay<S: StoreRead + ?Sized>(
     })?;
     match head {
         Some(head) if !ends.reach(&head) => {
-            let got = format!("{} entries", ends.done.frontier.size());
+            let got = format!("{} entries", ends.size());
             Err(Error::text("a log", "every batch up to its head", &got))
         }
         _ => Ok(count),

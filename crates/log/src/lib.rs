@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `ids` | realm, precedence, audience, log and entry ids, kinds |
 //! | `entry` | header, body, [`Verified`], [`Fact`], leaf hash |
-//! | `merkle` | RFC 9162 tree: frontier, proofs |
+//! | `merkle`, `subtrees` | RFC 9162 tree: frontier, proofs; what proofs of a long log are made from |
 //! | `note`, `checkpoint` | C2SP signed notes, checkpoints, cosignatures, range receipts |
 //! | `batch`, `merge`, `stored` | entries plus checkpoint as bytes; sparse copies made and joined |
 //! | `seal`, `storage` | epoch keys and HPKE wraps; the storage key |
@@ -60,6 +60,7 @@ mod shortcuts;
 mod storage;
 mod store;
 mod stored;
+mod subtrees;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 mod trim;
@@ -98,7 +99,9 @@ pub use sealed_root::{PassphraseCost, SealedRoot};
 pub use secrets::{NodeSecrets, RootSecret};
 pub use storage::StorageKey;
 pub use store::{
-    Cursor, Jump, KeyValue, LogHead, Row, Store, StoreError, StoreRead, StoreReadExt, Table, Write,
+    Cursor, JUMPS_MAX, Jump, KeyValue, LogHead, Row, Store, StoreError, StoreRead, StoreReadExt,
+    Table, Write,
 };
+pub use subtrees::Subtrees;
 pub use trim::{Trim, TrimmedLog, trim_after};
 pub use writer::{Appended, Draft, EPOCH_AGE_MAX, EPOCH_ENTRIES_MAX, LaneWriter};

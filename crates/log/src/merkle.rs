@@ -6,6 +6,7 @@
 use aws_lc_rs::digest;
 
 use crate::keys::{Hash, sha256};
+use crate::subtrees::LEVEL_HEIGHT;
 use crate::{Error, codec};
 
 /// The hash of an inner node.
@@ -57,9 +58,34 @@ impl Frontier {
         self.push_subtree(leaf, 0);
     }
 
+    /// Appends one leaf, and adds to `completed` the root of the subtree of 256 leaves it completes.
+    pub(crate) fn push_noting(&mut self, leaf: Hash, completed: &mut Vec<Hash>) {
+        self.push_subtree_noting(leaf, 0, completed);
+    }
+
     /// Appends a perfect subtree of 2^`height` leaves by its root; the size must be a multiple of
     /// that.
     pub(crate) fn push_subtree(&mut self, root: Hash, height: u32) {
+        self.join(root, height, |_, _| {});
+    }
+
+    /// Appends a perfect subtree, and adds to `completed` the root of each subtree of 256 leaves that
+    /// this completes; one that is larger hides them, so own logs alone, whose leaves are all known,
+    /// can be noted.
+    pub(crate) fn push_subtree_noting(
+        &mut self,
+        root: Hash,
+        height: u32,
+        completed: &mut Vec<Hash>,
+    ) {
+        self.join(root, height, |level, hash| {
+            if level == LEVEL_HEIGHT {
+                completed.push(*hash);
+            }
+        });
+    }
+
+    fn join(&mut self, root: Hash, height: u32, mut note: impl FnMut(u32, &Hash)) {
         assert!(
             self.size.trailing_zeros() >= height,
             "a subtree of height {height} cannot stand at {}",
@@ -67,10 +93,12 @@ impl Frontier {
         );
         let mut hash = root;
         let mut level = height;
+        note(level, &hash);
         while self.size >> level & 1 == 1 {
             let left = self.peaks.pop().expect("one peak for each bit set in the size");
             hash = node_hash(&left, &hash);
             level += 1;
+            note(level, &hash);
         }
         self.peaks.push(hash);
         self.size += 1 << height;

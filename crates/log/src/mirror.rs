@@ -3,7 +3,8 @@
 //! A batch is taken when its checkpoint is signed by the log's node, it continues the copy at exactly
 //! its size, its leaves give the signed root, and every entry it carries whole is one this node may
 //! have. After a jump ([`LaneMirror::jump`]) the copy has two ends: the live one above the gap and the
-//! complete one below, which later batches fill until it meets the jump's start.
+//! complete one below, which later batches fill until it meets the jump's start. Further jumps leave
+//! further gaps; they are filled from the lowest one up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use base::{NodeId, PartnerId};
 
 use crate::keys::{Hash, VerifyingKey};
-use crate::store::{Cursor, Jump};
+use crate::store::{Cursor, JUMPS_MAX, Jump};
 use crate::{
     Audience, Batch, Charter, Entry, EquivocationProof, Error, Frontier, Item, LogHead, LogId,
     Realm, SignedCheckpoint, Verified, bugs, verify_consistency,
@@ -66,7 +67,7 @@ pub enum RejectReason {
     /// Entries before it are missing.
     #[error("expected a batch that starts at {have}, got one that starts at {got}")]
     Gap {
-        /// Entries held without a gap.
+        /// The end it should continue: the live one, or the complete one below a gap.
         have: u64,
         /// The batch's first index.
         got: u64,
@@ -90,6 +91,12 @@ pub enum RejectReason {
     /// The log's node signed two histories.
     #[error("expected one history, got two signed ones of size {}", .0.checkpoints().1.checkpoint.size)]
     Equivocation(Box<EquivocationProof>),
+    /// The copy has as many gaps as it may have; it must be followed from its live end.
+    #[error("expected at most {JUMPS_MAX} gaps, got a jump beyond {have}")]
+    TooManyGaps {
+        /// The live end.
+        have: u64,
+    },
     /// An entry was written under a charter edition this node does not have.
     #[error("expected charter edition {have} or older, got {got}")]
     CharterUnknown {
@@ -127,6 +134,7 @@ impl RejectReason {
             Self::Duplicate { .. }
                 | Self::Gap { .. }
                 | Self::Overlap { .. }
+                | Self::TooManyGaps { .. }
                 | Self::CharterUnknown { .. }
                 | Self::UnknownNode { .. }
         )
@@ -212,19 +220,18 @@ impl LaneMirror {
             return Err(RejectReason::Root { size: batch.end() });
         }
         let mut head = self.head.clone();
-        match &mut head.jump {
+        match head.jumps.last_mut() {
             Some(jump) if !backfill => jump.live = cursor,
             _ => head.done = cursor,
         }
-        if let Some(jump) = &head.jump
+        if let Some(jump) = head.jumps.first()
             && head.done.frontier.size() >= jump.start.size()
         {
             // The gap is filled; both ends must have met in one tree.
             if head.done.frontier != jump.start {
                 return Err(RejectReason::Root { size: batch.end() });
             }
-            head.done = jump.live.clone();
-            head.jump = None;
+            head.done = head.jumps.remove(0).live;
         }
         self.keep(&checkpoint);
         self.head = head;
@@ -233,7 +240,8 @@ impl LaneMirror {
     }
 
     /// Moves the live end to a newer checkpoint, leaving a gap: `proof` shows that it extends the
-    /// newest one held, `frontier` is its tree. Gives the checkpoint and the new head.
+    /// newest one held, `frontier` is its tree. Gives the checkpoint and the new head. The parts held
+    /// above earlier gaps are kept.
     pub fn jump(
         &mut self,
         checkpoint: SignedCheckpoint,
@@ -253,9 +261,11 @@ impl LaneMirror {
         if frontier.size() != size || frontier.root() != root {
             return Err(RejectReason::Malformed(Error::Proof { what: "frontier" }));
         }
-        // A second jump gives up the part held above the first gap: it is filled from below later.
+        if self.head.jumps.len() >= JUMPS_MAX {
+            return Err(RejectReason::TooManyGaps { have: self.head.newest() });
+        }
         let live = Cursor { frontier: frontier.clone(), logged: newest.logged };
-        self.head.jump = Some(Jump { start: frontier, live });
+        self.head.jumps.push(Jump { start: frontier, live });
         self.keep(&checkpoint);
         Ok((checkpoint, self.head.clone()))
     }
@@ -312,19 +322,15 @@ impl LaneMirror {
         {
             return Err(RejectReason::Equivocation(Box::new(proof)));
         }
-        if let Some(jump) = &self.head.jump {
-            let live = jump.live.frontier.size();
-            if first == live {
-                return Ok(false);
-            }
-            if first >= jump.start.size() && end <= live {
-                return Err(RejectReason::Duplicate { have, got: end });
-            }
-        }
-        if first == have {
-            Ok(self.head.jump.is_some())
-        } else if end <= have {
+        let newest = self.head.newest();
+        if first == newest {
+            Ok(false)
+        } else if first == have {
+            Ok(true)
+        } else if end <= have || self.head.islands().any(|of| of.start <= first && end <= of.end) {
             Err(RejectReason::Duplicate { have, got: end })
+        } else if first > newest {
+            Err(RejectReason::Gap { have: newest, got: first })
         } else if first > have {
             Err(RejectReason::Gap { have, got: first })
         } else {
@@ -333,14 +339,12 @@ impl LaneMirror {
     }
 
     fn cursor(&self, first: u64) -> &Cursor {
-        match &self.head.jump {
-            Some(jump) if jump.live.frontier.size() == first => &jump.live,
-            _ => &self.head.done,
-        }
+        let newest = self.newest_cursor();
+        if newest.frontier.size() == first { newest } else { &self.head.done }
     }
 
     fn newest_cursor(&self) -> &Cursor {
-        self.head.jump.as_ref().map_or(&self.head.done, |jump| &jump.live)
+        self.head.jumps.last().map_or(&self.head.done, |jump| &jump.live)
     }
 
     fn keep(&mut self, checkpoint: &Verified<SignedCheckpoint>) {

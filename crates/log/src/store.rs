@@ -6,7 +6,7 @@
 //!
 //! | table | key | content |
 //! | --- | --- | --- |
-//! | `head` | log | tree frontier, last logged time, jump (see [`LogHead`]) |
+//! | `head` | log | tree frontier, last logged time, jumps (see [`LogHead`]) |
 //! | `batch` | log, end size u64 | batch bytes |
 //! | `bodies` | log, end size u64 | the batch's opened bodies under the storage key |
 //! | `cosignature` | log, kind u8, by 5 | newest cosignature of that kind by that node |
@@ -15,6 +15,8 @@
 //! | `equivocation` | node 5, SHA-256 of the proof | proof bytes |
 //! | `meta` | text | bytes |
 //! | `history` | log, kind u8, by 5, size u64 | a cosignature or range receipt that a newer one replaced |
+
+use std::ops::Range;
 
 use base::{NodeId, Timestamp};
 
@@ -303,32 +305,39 @@ impl Cursor {
     }
 }
 
-/// A copy of a log that runs ahead of a gap.
+/// A part of a log that is held above a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jump {
     /// The tree where it jumped to; the gap ends there.
     pub start: Frontier,
-    /// Where it stands now.
+    /// Where the part ends; of the last part, where the log goes on live.
     pub live: Cursor,
 }
 
-/// Where a log stands in this store. Content, edition 1 (big-endian), after the log in the key:
-/// `frontier: size u64, peaks 32 each | logged i64 | 0x00`, or `… | 0x01 | start frontier | live
-/// frontier | logged i64` with a jump.
+/// Parts above gaps that one copy may have: a jump beyond it is refused, and the log is followed from
+/// where it was left.
+pub const JUMPS_MAX: usize = 16;
+
+/// Where a log stands in this store. Content, edition 2 (big-endian), after the log in the key:
+///
+/// ```text
+/// done:  frontier: size u64, peaks 32 each | logged i64
+/// jumps: count u8 (at most 16) | count x (start frontier | live frontier | logged i64), ascending
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogHead {
     /// The log.
     pub log: LogId,
     /// Complete up to here.
     pub done: Cursor,
-    /// The part above a gap, if there is one.
-    pub jump: Option<Jump>,
+    /// The parts above gaps, ascending; at most [`JUMPS_MAX`].
+    pub jumps: Vec<Jump>,
 }
 
 impl LogHead {
     /// The head of an empty log.
     pub const fn start(log: LogId) -> Self {
-        Self { log, done: Cursor::START, jump: None }
+        Self { log, done: Cursor::START, jumps: Vec::new() }
     }
 
     /// Entries held without a gap.
@@ -336,21 +345,33 @@ impl LogHead {
         self.done.frontier.size()
     }
 
-    /// The size of the newest checkpoint held, above the gap if there is one.
+    /// The size of the newest checkpoint held, above all gaps.
     pub fn newest(&self) -> u64 {
-        self.jump.as_ref().map_or(self.size(), |jump| jump.live.frontier.size())
+        self.jumps.last().map_or(self.size(), |jump| jump.live.frontier.size())
+    }
+
+    /// The parts above gaps as ranges of indexes, ascending.
+    pub fn islands(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.jumps.iter().map(|jump| jump.start.size()..jump.live.frontier.size())
+    }
+
+    /// What is missing below [`LogHead::newest`], ascending.
+    pub fn gaps(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        let mut from = self.size();
+        self.islands().map(move |island| {
+            let gap = from..island.start;
+            from = island.end;
+            gap
+        })
     }
 
     fn to_content(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.done.put(&mut out);
-        match &self.jump {
-            None => out.put_u8(0),
-            Some(jump) => {
-                out.put_u8(1);
-                jump.start.put(&mut out);
-                jump.live.put(&mut out);
-            }
+        out.put_u8(u8::try_from(self.jumps.len()).expect("at most `JUMPS_MAX`"));
+        for jump in &self.jumps {
+            jump.start.put(&mut out);
+            jump.live.put(&mut out);
         }
         out
     }
@@ -363,15 +384,24 @@ impl LogHead {
     fn from_content(log: LogId, content: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new("a log head", content);
         let done = Cursor::read(&mut reader)?;
-        let jump = match reader.u8("a jump flag")? {
-            0 => None,
-            1 => {
-                Some(Jump { start: Frontier::read(&mut reader)?, live: Cursor::read(&mut reader)? })
+        let count = usize::from(reader.u8("a count of jumps")?);
+        if count > JUMPS_MAX {
+            return Err(reader.error("at most 16 jumps", count.to_string()));
+        }
+        let mut jumps = Vec::new();
+        let mut end = done.frontier.size();
+        for _ in 0..count {
+            let jump =
+                Jump { start: Frontier::read(&mut reader)?, live: Cursor::read(&mut reader)? };
+            let (start, next) = (jump.start.size(), jump.live.frontier.size());
+            if start <= end || next < start {
+                return Err(reader.error("jumps in order", format!("{start} to {next}")));
             }
-            other => return Err(reader.error("0 or 1", other.to_string())),
-        };
+            end = next;
+            jumps.push(jump);
+        }
         reader.finish()?;
-        Ok(Self { log, done, jump })
+        Ok(Self { log, done, jumps })
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Appended {
     pub facts: Vec<Fact>,
     /// Where the log stands with it.
     pub head: LogHead,
+    /// Roots of the subtrees of 256 leaves that it completes, for [`crate::Subtrees`].
+    pub completed: Vec<Hash>,
 }
 
 impl Appended {
@@ -114,7 +116,7 @@ impl Epoch {
 impl LaneWriter {
     /// Continues the log at `head` ([`LogHead::start`] for a new one). Epoch keys start afresh.
     pub fn new(realm: Realm, head: &LogHead, key: SigningKey) -> Self {
-        assert!(head.jump.is_none(), "a node's own log has no gap");
+        assert!(head.jumps.is_empty(), "a node's own log has no gap");
         let log_part = log_part(&realm, &head.log);
         Self {
             realm,
@@ -207,6 +209,16 @@ impl LaneWriter {
         self.epochs = epochs;
     }
 
+    /// Seals what comes next under new keys, whose entries stand above everything appended so far: a
+    /// reader that skips what is below can open what is above.
+    ///
+    /// # Panics
+    /// If the batch before is neither settled nor abandoned.
+    pub fn renew_epochs(&mut self) {
+        assert!(self.pending.is_none(), "the batch before is settled or abandoned first");
+        self.epochs.clear();
+    }
+
     /// The batch is not in the store and never will be: forget it and every epoch key.
     pub fn abandon_epoch(&mut self) {
         self.pending = None;
@@ -279,6 +291,7 @@ struct Assembly {
     out: BatchWriter,
     leaves: Vec<(EntryHeader, Hash, Range<usize>)>,
     facts: Vec<Fact>,
+    completed: Vec<Hash>,
     header: Vec<u8>,
     body: Vec<u8>,
 }
@@ -296,6 +309,7 @@ impl Assembly {
             settled: BTreeMap::new(),
             leaves: Vec::new(),
             facts: Vec::new(),
+            completed: Vec::new(),
             header: Vec::new(),
             body: Vec::new(),
         }
@@ -329,7 +343,7 @@ impl Assembly {
         self.out.entry(&header, &self.body);
         let end = self.out.bytes.len();
         self.leaves.push((header, hash, end - self.body.len()..end));
-        self.cursor.frontier.push(hash);
+        self.cursor.frontier.push_noting(hash, &mut self.completed);
         self.cursor.logged = logged;
         self.facts.push(Fact {
             id,
@@ -367,8 +381,9 @@ impl Assembly {
             .map(|(header, hash, body)| Item::Entry(Entry::new(header, hash, bytes.clone(), body)));
         let items = items.collect();
         let batch = Batch::from_parts(bytes.clone(), (*checkpoint).clone(), self.first, items);
-        let head = LogHead { log: writer.log, done: self.cursor.clone(), jump: None };
-        let appended = Appended { batch, checkpoint, facts: self.facts, head };
+        let head = LogHead { log: writer.log, done: self.cursor.clone(), jumps: Vec::new() };
+        let (facts, completed) = (self.facts, self.completed);
+        let appended = Appended { batch, checkpoint, facts, head, completed };
         (appended, self.cursor, self.epochs)
     }
 }

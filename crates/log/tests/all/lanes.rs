@@ -388,7 +388,7 @@ fn a_mirror_jumps_ahead_and_fills_the_gap_later() {
     for i in [3, 4, 5] {
         assert!(jpn.take(&world, &batches[i]).backfill, "{i}");
     }
-    assert_eq!(jpn.mirror.head().jump, None);
+    assert_eq!(jpn.mirror.head().jumps, []);
     assert_eq!(jpn.mirror.head().size(), batches[7].batch.end());
     assert!(!jpn.take(&world, &batches[8]).backfill);
     assert_eq!(jpn.mirror.head().done.frontier.root(), origin.writer.state().root);
