@@ -102,7 +102,7 @@ fn cut_log<S: StoreRead + ?Sized>(
     if size == 0 {
         trim.removals.push((Table::Head, log.to_key().to_vec()));
     } else {
-        trim.writes.push(Write::Head(LogHead { log, done, jump: None }));
+        trim.writes.push(Write::Head(LogHead { log, done, jumps: Vec::new() }));
     }
     Ok(())
 }

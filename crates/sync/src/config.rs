@@ -12,11 +12,21 @@ pub struct Config {
     /// How many times faster the node's clock runs than the wall: 1, except in exercises. Stretches
     /// every limit of [`limits`] that is a time.
     pub rate: u32,
+    /// Entries by which a peer's lane is behind before it jumps ahead; [`limits::JUMP_ENTRIES`]
+    /// unless set.
+    pub jump_entries: u64,
+    /// Lowest and highest protocol edition to speak; [`limits::PROTOCOL_EDITIONS`] unless set.
+    pub editions: (u16, u16),
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { pulse_every: limits::PULSE_EVERY, rate: 1 }
+        Self {
+            pulse_every: limits::PULSE_EVERY,
+            rate: 1,
+            jump_entries: limits::JUMP_ENTRIES,
+            editions: limits::PROTOCOL_EDITIONS,
+        }
     }
 }
 

@@ -17,8 +17,8 @@ pub(crate) struct Stated {
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     by: BTreeMap<NodeId, Stated>,
-    /// What nodes with a gap hold above it: their newest range receipt.
-    ranges: BTreeMap<NodeId, Range<u64>>,
+    /// What nodes with gaps hold above them: their newest range receipts, by where they start.
+    ranges: BTreeMap<NodeId, BTreeMap<u64, u64>>,
     /// For each partner the size that covers everything addressed to it, pulses aside.
     needed: BTreeMap<PartnerId, u64>,
     /// The size that covers everything, pulses aside.
@@ -42,17 +42,31 @@ impl Evidence {
             CosignatureKind::Witness => &mut stated.witness,
             CosignatureKind::Holds => &mut stated.holds,
         };
-        (size > *known).then(|| std::mem::replace(known, size))
-    }
-
-    /// Takes a verified range receipt; gives the part of it that is new, if any.
-    pub(crate) fn state_range(&mut self, by: NodeId, range: Range<u64>) -> Option<Range<u64>> {
-        let known = self.ranges.get(&by).cloned().unwrap_or(0..0);
-        if range.end <= known.end {
+        if size <= *known {
             return None;
         }
-        self.ranges.insert(by, range.clone());
-        Some(range.start.max(known.end)..range.end)
+        if kind == CosignatureKind::Holds
+            && let Some(ranges) = self.ranges.get_mut(&by)
+        {
+            ranges.retain(|_, end| *end > size);
+        }
+        Some(std::mem::replace(known, size))
+    }
+
+    /// Takes a verified range receipt; gives the part of it that is new, if any. A node states one
+    /// range for each jump; of more than it can have jumped the lowest are forgotten.
+    pub(crate) fn state_range(&mut self, by: NodeId, range: Range<u64>) -> Option<Range<u64>> {
+        let holds = self.by.get(&by).map_or(0, |stated| stated.holds);
+        let ranges = self.ranges.entry(by).or_default();
+        let known = ranges.get(&range.start).copied().unwrap_or(range.start).max(holds);
+        if range.end <= known {
+            return None;
+        }
+        ranges.insert(range.start, range.end);
+        if ranges.len() > log::JUMPS_MAX + 1 {
+            ranges.pop_first();
+        }
+        Some(range.start.max(known)..range.end)
     }
 
     pub(crate) fn stated(&self, by: NodeId) -> Stated {
@@ -63,7 +77,8 @@ impl Evidence {
     /// audience that says nothing.
     pub(crate) fn holders(&self, index: u64) -> impl Iterator<Item = NodeId> + '_ {
         let covered = move |node: &NodeId, stated: &Stated| {
-            let above = self.ranges.get(node).is_some_and(|range| range.contains(&index));
+            let ranges = self.ranges.get(node).into_iter().flatten();
+            let above = ranges.into_iter().any(|(from, to)| (*from..*to).contains(&index));
             stated.holds > index || above
         };
         self.by.iter().filter(move |(node, stated)| covered(node, stated)).map(|(node, _)| *node)
@@ -103,5 +118,11 @@ mod tests {
         assert_eq!(evidence.state_range(jpn, 3..8), None, "an older receipt");
         assert_eq!(evidence.holders(8).collect::<Vec<_>>(), vec![jpn]);
         assert_eq!(evidence.holders(2).count(), 0);
+        assert_eq!(evidence.state_range(jpn, 20..21), Some(20..21), "above another gap");
+        assert_eq!(evidence.holders(8).collect::<Vec<_>>(), vec![jpn], "and the first is kept");
+        assert_eq!(evidence.state(jpn, CosignatureKind::Holds, 9), Some(1), "the first gap closed");
+        assert_eq!(evidence.state_range(jpn, 3..9), None);
+        assert_eq!(evidence.holders(20).collect::<Vec<_>>(), vec![jpn]);
+        assert_eq!(evidence.holders(9).count(), 0);
     }
 }

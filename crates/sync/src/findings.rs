@@ -33,6 +33,8 @@ pub struct Counters {
     pub overflow: u64,
     /// Parts of logs sent again because nothing was reported durable for too long.
     pub resends: u64,
+    /// Times a copy jumped ahead of a gap.
+    pub jumps: u64,
     /// Findings not shown because there were too many of a kind.
     pub findings_withheld: u64,
 }

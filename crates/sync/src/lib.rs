@@ -16,6 +16,9 @@
 //! - **Resume from any size**: a connection starts with each side's sizes ([`wire::Hello`]); each
 //!   streams what the other lacks, FLASH first, within a window per log. Repeats, frames that overtake
 //!   others and connections that end anywhere are tolerated.
+//! - **Jump ahead**: a lane that is far behind when a connection begins goes on from the newest
+//!   checkpoint, proven to extend the newest one held; what lies between comes behind everything live,
+//!   the most urgent lanes first, against the same checkpoints, and pages nobody.
 //! - **Receipts**: what a partner has stored it cosigns: `witness` always, `holds` unless something
 //!   addressed to it is missing or does not open.
 //! - **A store put back** starts a new incarnation; partners return the old tail.
@@ -29,6 +32,7 @@
 //! | `mirrored` | copies of other logs: verify, open, store, hold |
 //! | `gap` | what is addressed here and not held |
 //! | `holes` | old own logs put together from several partners' copies |
+//! | `jump`, `backfill` | ahead of a long gap, and what fills it from behind |
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
 //! | `history` | which cosignatures are kept for good |
 //! | `preview`, `why` | what a release would send to whom; why somebody has or has not got an entry |
@@ -44,6 +48,7 @@
 //! **Architecture Invariant:** nothing leaves a node that it could forget.
 
 mod api;
+mod backfill;
 mod bugs;
 mod config;
 mod error;
@@ -52,6 +57,7 @@ mod findings;
 mod gap;
 mod history;
 mod holes;
+mod jump;
 pub mod limits;
 mod line;
 mod mirrored;

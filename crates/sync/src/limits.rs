@@ -5,8 +5,9 @@
 
 use base::TimeDelta;
 
-/// Edition of the frames in [`crate::wire`]; a peer with another one is refused.
-pub const PROTOCOL_EDITION: u16 = 1;
+/// Lowest and highest edition of the frames in [`crate::wire`] that this release speaks; a peer with
+/// which it has none in common is refused. 2 adds jumps ahead.
+pub const PROTOCOL_EDITIONS: (u16, u16) = (1, 2);
 
 /// Entries that may wait for a lane's store operation. One more is refused, not queued: the caller
 /// learns at once that this node cannot keep up.
@@ -33,6 +34,27 @@ pub const MIRROR_PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const INCARNATIONS_MAX: usize = 64;
 /// Logs one hello may list.
 pub const HELLO_LOGS_MAX: usize = 16_384;
+/// Parts above gaps one hello may list; those beyond are not told and come again.
+pub const HELLO_ISLANDS_MAX: usize = 4_096;
+/// Bytes that a later edition may add to a hello.
+pub const HELLO_LATER_BYTES_MAX: usize = 1_024;
+/// Entries by which one lane of a peer is behind when it greets before it jumps ahead and the rest
+/// comes behind; a shorter gap is sent in order. [`Config::jump_entries`](crate::Config) may change it.
+pub const JUMP_ENTRIES: u64 = 512;
+/// Least time between two jumps of one log toward one peer: each makes new sealing keys.
+pub const JUMP_EVERY: TimeDelta = TimeDelta::from_seconds(5);
+/// Batches in one frame that fills a gap.
+pub const BATCHES_PER_FRAME_MAX: usize = 4_096;
+/// Bytes after which a frame that fills a gap is closed; one batch may always be larger.
+pub const BACKFILL_FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that fill gaps on the way to one peer and not yet reported durable there: the most, and the
+/// least, however slow the line.
+pub const BACKFILL_WINDOW_BYTES: (usize, usize) = (32 * 1024, 4 * 1024 * 1024);
+/// Time's worth of the line that may be on the way to fill gaps: what a live entry of the same
+/// precedence may have to wait behind.
+pub const BACKFILL_WINDOW: TimeDelta = TimeDelta::from_millis(250);
+/// Bytes read ahead of what a gap's filling has sent, over all logs of one peer.
+pub const BACKFILL_READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Checkpoints per log remembered for comparison with what other nodes saw.
 pub const CHECKPOINTS_KEPT_MAX: usize = 1_024;
 /// Bytes of one equivocation proof on the line.

@@ -28,10 +28,15 @@ use crate::wire::Message;
 /// One copy.
 #[derive(Debug)]
 pub(crate) struct Mirrored {
-    mirror: LaneMirror,
+    pub(crate) mirror: LaneMirror,
+    /// Entries durable here without a gap.
     durable: u64,
+    /// The size of the newest checkpoint stored here, above all gaps.
+    stored: u64,
     /// The newest stored checkpoint.
     checkpoint: Option<Verified<SignedCheckpoint>>,
+    /// The newest stored checkpoint below the first gap, while there is one.
+    below: Option<Verified<SignedCheckpoint>>,
     /// What is addressed here and not held, stored or not; `holds` stays below it.
     gap: Option<Gap>,
     /// Entries below this came after a break in the line.
@@ -56,19 +61,37 @@ pub(crate) struct Mirrored {
 
 /// A batch that was taken and is on its way into the store.
 #[derive(Debug)]
-struct Taken {
-    end: u64,
-    bytes: usize,
-    checkpoint: Verified<SignedCheckpoint>,
-    writes: Vec<Write>,
+pub(crate) struct Taken {
+    /// Entries without a gap, with it.
+    pub(crate) size: u64,
+    /// The size of the newest checkpoint, with it.
+    pub(crate) newest: u64,
+    pub(crate) bytes: usize,
+    pub(crate) checkpoint: Verified<SignedCheckpoint>,
+    /// The newest checkpoint among those that filled a gap.
+    pub(crate) below: Option<Verified<SignedCheckpoint>>,
+    pub(crate) writes: Vec<Write>,
+}
+
+impl Taken {
+    /// What was taken before this, to be stored with it.
+    fn after(&mut self, before: Self) {
+        self.bytes += before.bytes;
+        if before.checkpoint.checkpoint.size > self.checkpoint.checkpoint.size {
+            self.checkpoint = before.checkpoint;
+        }
+        self.below = self.below.take().or(before.below);
+    }
 }
 
 impl Mirrored {
     pub(crate) fn new(mirror: LaneMirror) -> Self {
         Self {
             durable: mirror.head().size(),
+            stored: mirror.head().newest(),
             mirror,
             checkpoint: None,
+            below: None,
             gap: None,
             backfill_below: 0,
             pending: VecDeque::new(),
@@ -93,64 +116,118 @@ impl Mirrored {
         &self.mirror
     }
 
-    /// Entries verified, durable or not.
+    /// The size of the newest checkpoint durable here, above all gaps.
+    pub(crate) const fn newest_durable(&self) -> u64 {
+        self.stored
+    }
+
+    /// Entries verified, durable or not, without a gap.
     pub(crate) const fn received(&self) -> u64 {
         self.mirror.head().size()
     }
 
+    /// The size of the newest checkpoint verified, durable or not, above all gaps.
+    pub(crate) fn newest(&self) -> u64 {
+        self.mirror.head().newest()
+    }
+
     /// The logged time of the newest entry seen here.
-    pub(crate) const fn newest_stamp(&self) -> Timestamp {
-        self.mirror.head().done.logged
+    pub(crate) fn newest_stamp(&self) -> Timestamp {
+        let head = self.mirror.head();
+        head.jumps.last().map_or(head.done.logged, |jump| jump.live.logged)
+    }
+
+    /// The parts that are missing below the newest checkpoint, ascending.
+    pub(crate) fn missing(&self) -> Vec<Range<u64>> {
+        self.mirror.head().gaps().collect()
+    }
+
+    /// Whether the entry at `index` is durable here, be it above a gap.
+    pub(crate) fn has_durable(&self, index: u64) -> bool {
+        let above = self.mirror.head().islands().any(|part| part.contains(&index));
+        index < self.durable || (above && index < self.stored)
     }
 
     pub(crate) const fn checkpoint(&self) -> Option<&Verified<SignedCheckpoint>> {
         self.checkpoint.as_ref()
     }
 
-    /// Whether every stored entry addressed here opened and is held.
+    /// The newest stored checkpoint below the first gap, if there is a gap and everything up to that
+    /// checkpoint that is addressed here is held.
+    pub(crate) fn checkpoint_below(&self) -> Option<&Verified<SignedCheckpoint>> {
+        let held = |size: u64| size <= self.durable && self.gap.is_none_or(|gap| size <= gap.first);
+        self.below.as_ref().filter(|checkpoint| held(checkpoint.checkpoint.size))
+    }
+
+    /// Whether every stored entry addressed here opened and is held, up to the newest checkpoint.
     pub(crate) const fn holds_all(&self) -> bool {
-        match self.gap {
+        let open = match self.gap {
             None => true,
             Some(gap) => self.durable <= gap.first,
-        }
+        };
+        open && self.durable == self.stored
     }
 
-    /// What is held and stored above a gap.
+    /// What is held and stored above all gaps.
     pub(crate) fn held_above_gap(&self) -> Option<Range<u64>> {
-        self.gap.filter(|gap| gap.end < self.durable).map(|gap| gap.end..self.durable)
+        let unopened = self.gap.map(|gap| gap.end);
+        let jumped = self.mirror.head().jumps.last().map(|jump| jump.start.size());
+        if jumped.is_none() && self.durable < self.stored {
+            return None;
+        }
+        let from = unopened.max(jumped)?;
+        (from < self.stored).then_some(from..self.stored)
     }
 
-    pub(crate) const fn gap(&self) -> Option<Gap> {
-        self.gap
+    /// The first entry that is missing or does not open.
+    pub(crate) fn first_missing(&self) -> Option<u64> {
+        let missing = self.mirror.head().gaps().next().map(|gap| gap.start);
+        let unopened = self.gap.map(|gap| gap.first);
+        missing.into_iter().chain(unopened).min()
     }
 
     pub(crate) const fn cross_checked(&self) -> &BTreeMap<NodeId, u64> {
         &self.cross_checked
     }
 
-    /// A copy as it was stored.
+    /// A copy as it was stored: its newest checkpoint, or that below its first gap.
     pub(crate) fn restore_checkpoint(&mut self, checkpoint: Verified<SignedCheckpoint>) {
         self.mirror.remember(&checkpoint);
         let stated = &checkpoint.checkpoint;
         self.remember_root(stated.size, stated.root);
-        self.checkpoint = Some(checkpoint);
+        let place = if stated.size == self.stored { &mut self.checkpoint } else { &mut self.below };
+        *place = Some(checkpoint);
+    }
+
+    /// Puts on its way into the store what was taken.
+    pub(crate) fn queue(&mut self, taken: Taken) {
+        self.pending_bytes += taken.bytes;
+        let stated = &taken.checkpoint.checkpoint;
+        self.remember_root(stated.size, stated.root);
+        self.pending.push_back(taken);
+    }
+
+    /// Whether so many more bytes may wait for the store.
+    pub(crate) const fn has_room(&self, bytes: usize) -> bool {
+        self.pending_bytes + bytes <= limits::MIRROR_PENDING_BYTES_MAX
     }
 
     pub(crate) fn add_gap(&mut self, gap: Option<Gap>) {
         self.gap = Gap::join(self.gap, gap);
     }
 
-    /// The size to tell `peer`: what is durable, or less where it may still fill something.
+    /// The size to tell `peer` that greets: what is verified, from where it goes on, or less where it
+    /// may still fill something.
     pub(crate) fn size_to_tell(&self, peer: NodeId) -> u64 {
-        self.holes.first_for(peer, self.durable).unwrap_or(self.durable)
+        self.holes.first_for(peer, self.durable).unwrap_or_else(|| self.received())
     }
 
     /// The newest checkpoint, if other nodes have not been told of it.
     pub(crate) fn news_to_cross_check(&mut self) -> Option<Verified<SignedCheckpoint>> {
-        if self.told_size >= self.durable {
+        if self.told_size >= self.stored {
             return None;
         }
-        self.told_size = self.durable;
+        self.told_size = self.stored;
         self.checkpoint.clone()
     }
 
@@ -167,7 +244,7 @@ impl Mirrored {
 
     /// What others witnessed and this copy has now come to.
     fn reached(&mut self) -> Vec<(NodeId, SignedCheckpoint)> {
-        let size = self.mirror.head().size();
+        let size = self.mirror.head().newest();
         let ripe: Vec<NodeId> = self
             .ahead
             .iter()
@@ -229,7 +306,7 @@ impl Node {
         }
         self.fold_if_planted(Bug::FoldUnverified, bytes, turn);
         let copy = self.copies.get_mut(&log).expect("`admit` made the copy");
-        if copy.pending_bytes + bytes.len() > limits::MIRROR_PENDING_BYTES_MAX {
+        if !copy.has_room(bytes.len()) {
             self.counters.overflow += 1;
             return;
         }
@@ -240,7 +317,7 @@ impl Node {
     }
 
     /// Whether `peer` may send this log; starts a copy of one that is new.
-    fn admit(&mut self, peer: NodeId, log: LogId) -> Result<(), String> {
+    pub(crate) fn admit(&mut self, peer: NodeId, log: LogId) -> Result<(), String> {
         if log.node != peer && log.node != self.me {
             return Err(format!(
                 "expected a log of {peer} or {}, got one of {}",
@@ -278,14 +355,14 @@ impl Node {
         reason: RejectReason,
         turn: &mut Turn<'_>,
     ) {
-        let have = self.copies[&log].received();
+        let newest = self.copies[&log].newest();
         match reason {
             RejectReason::Duplicate { .. } => {
                 self.counters.duplicates += 1;
                 self.fold_if_planted(Bug::FoldTwice, bytes, turn);
                 self.again(peer, log, bytes, turn);
             }
-            RejectReason::Gap { .. } | RejectReason::Overlap { .. } => {
+            RejectReason::Gap { have, .. } | RejectReason::Overlap { have, .. } => {
                 self.counters.gaps += 1;
                 self.hold_over_gap_if_planted(peer, bytes, turn);
                 self.want(peer, log, have, turn);
@@ -293,7 +370,7 @@ impl Node {
             RejectReason::Equivocation(proof) => self.convict(*proof, peer, turn),
             reason if reason.is_fault() => {
                 self.refuse_batch_of(peer, &log, reason.to_string(), turn);
-                self.want(peer, log, have, turn);
+                self.want(peer, log, newest, turn);
             }
             reason => self.warn("charter", &log, reason.to_string(), turn),
         }
@@ -311,7 +388,7 @@ impl Node {
         }
     }
 
-    fn refuse_batch_of(
+    pub(crate) fn refuse_batch_of(
         &mut self,
         peer: NodeId,
         source: &impl ToString,
@@ -373,9 +450,9 @@ impl Node {
             copy.holes.note(&batch, unopened);
             copy.holes.returned(peer, batch.end());
         }
-        copy.pending_bytes += bytes;
-        copy.remember_root(batch.end(), checkpoint.checkpoint.root);
-        copy.pending.push_back(Taken { end: batch.end(), bytes, checkpoint, writes });
+        let (size, newest) = (copy.received(), copy.newest());
+        let below = backfill.then(|| checkpoint.clone());
+        copy.queue(Taken { size, newest, bytes, checkpoint, below, writes });
         for (entry, (_, body)) in headers.iter().zip(opened) {
             self.notice(peer, entry, &body, turn);
             tell(Fact::new(entry, body), arrival, turn);
@@ -459,7 +536,7 @@ impl Node {
                 continue;
             }
             let copy = self.copies.get_mut(&state.log).expect("`admit` made the copy");
-            if copy.received() < state.size {
+            if copy.newest() < state.size {
                 let since = copy.behind.map_or(turn.elapsed, |(_, since)| since);
                 copy.behind = Some((state.size, since));
                 continue;
@@ -481,7 +558,7 @@ impl Node {
     }
 
     /// Writes what waits of a copy, one operation at a time.
-    fn store_copy(&mut self, log: LogId, turn: &mut Turn<'_>) {
+    pub(crate) fn store_copy(&mut self, log: LogId, turn: &mut Turn<'_>) {
         let copy = self.copies.get_mut(&log).expect("only copies are stored here");
         if copy.storing.is_some() || copy.pending.is_empty() {
             return;
@@ -490,26 +567,29 @@ impl Node {
         let mut last: Option<Taken> = None;
         for mut taken in copy.pending.drain(..) {
             writes.append(&mut taken.writes);
-            if let Some(before) = &last {
-                taken.bytes += before.bytes;
+            if let Some(before) = last.take() {
+                taken.after(before);
             }
             last = Some(taken);
         }
-        let last = last.expect("something was pending");
-        let end = last.end;
-        copy.storing = Some(last);
-        self.store(Purpose::Mirror(log, end), log.lane, writes.into(), Vec::new(), turn);
+        copy.storing = last;
+        self.store(Purpose::Mirror(log), log.lane, writes.into(), Vec::new(), turn);
         self.cosign_early_if_planted(log, turn);
     }
 
-    /// The store has a copy up to `end`: it is held, and may be cosigned and passed on.
-    pub(crate) fn mirror_stored(&mut self, log: LogId, end: u64, turn: &mut Turn<'_>) {
+    /// The store has more of a copy: it is held, and may be cosigned and passed on.
+    pub(crate) fn mirror_stored(&mut self, log: LogId, turn: &mut Turn<'_>) {
         let Some(copy) = self.copies.get_mut(&log) else { return };
         let stored = copy.storing.take().expect("an operation answers what is being stored");
-        assert_eq!(stored.end, end, "one operation of a copy is in flight at a time");
-        copy.durable = end;
+        copy.durable = stored.size;
+        copy.stored = stored.newest;
         copy.pending_bytes -= stored.bytes;
-        copy.checkpoint = Some(stored.checkpoint);
+        if stored.checkpoint.checkpoint.size == stored.newest {
+            copy.checkpoint = Some(stored.checkpoint);
+        }
+        // Where the gap has closed the newest checkpoint says it all.
+        copy.below = stored.below.or(copy.below.take());
+        copy.below = copy.below.take().filter(|_| stored.size < stored.newest);
         if log.node == self.me {
             self.report_returned(log, turn);
             self.store_filled(log, turn);
@@ -522,7 +602,7 @@ impl Node {
     }
 
     /// Confirms what other nodes witnessed once this copy has come to it.
-    fn check_ahead(&mut self, log: LogId, turn: &mut Turn<'_>) {
+    pub(crate) fn check_ahead(&mut self, log: LogId, turn: &mut Turn<'_>) {
         let copy = self.copies.get_mut(&log).expect("a batch was taken by its copy");
         for (by, checkpoint) in copy.reached() {
             let size = checkpoint.checkpoint.size;
@@ -546,11 +626,14 @@ impl Node {
         }
     }
 
-    fn report_held(&mut self, peer: NodeId, log: LogId, turn: &mut Turn<'_>) {
-        let Some(size) = self.durable_size(&log).filter(|size| *size > 0) else { return };
-        if self.is_greeted(peer) {
+    pub(crate) fn report_held(&mut self, peer: NodeId, log: LogId, turn: &mut Turn<'_>) {
+        if !self.is_greeted(peer) {
+            return;
+        }
+        if let Some(size) = self.durable_size(&log).filter(|size| *size > 0) {
             send(peer, log.lane, &Message::Held { log, size }, turn);
         }
+        self.report_above(peer, log, turn);
     }
 
     /// Asks for a log from `from`, not too often for the same part.
@@ -573,11 +656,11 @@ impl Node {
         let mut wanted = Vec::new();
         for (log, copy) in &mut self.copies {
             let Some((size, since)) = copy.behind else { continue };
-            if copy.received() >= size {
+            if copy.newest() >= size {
                 copy.behind = None;
             } else if turn.elapsed - since >= patience {
                 copy.behind = Some((size, turn.elapsed));
-                wanted.push((*log, copy.received()));
+                wanted.push((*log, copy.newest()));
             }
         }
         for (log, from) in wanted {

@@ -96,8 +96,8 @@ struct StoreTask {
 pub(crate) enum Purpose {
     /// A batch of an own lane.
     Own(Precedence),
-    /// Batches of a mirrored log, up to this size.
-    Mirror(LogId, u64),
+    /// Batches of a mirrored log, or a jump of it.
+    Mirror(LogId),
     /// A batch of an old own log that gained entries.
     Fill(LogId),
     /// Partners' cosignatures.
@@ -111,6 +111,18 @@ pub(crate) enum Purpose {
 pub(crate) struct LoadTask {
     pub(crate) peer: NodeId,
     pub(crate) log: LogId,
+    pub(crate) purpose: LoadPurpose,
+}
+
+/// What a read is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LoadPurpose {
+    /// Batches to be sent in order.
+    Follow,
+    /// Batches that fill a gap.
+    Backfill,
+    /// Leaves that the proof of a jump is made from.
+    Jump,
 }
 
 /// The longest step of the clock that counts as time passed, wall time.
@@ -277,7 +289,7 @@ impl Node {
         }
         match task.purpose {
             Purpose::Own(lane) => self.own_stored(lane, turn),
-            Purpose::Mirror(log, end) => self.mirror_stored(log, end, turn),
+            Purpose::Mirror(log) => self.mirror_stored(log, turn),
             Purpose::Fill(log) => self.filled_stored(log, turn),
             Purpose::Receipts => self.receipts.stored(),
             Purpose::Note => {}

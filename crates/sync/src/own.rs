@@ -11,6 +11,7 @@ use log::{
 use crate::api::{Append, Arrival, Level, Output, Refusal, Severity, Ticket};
 use crate::bugs::{self, Bug};
 use crate::findings::Finding;
+use crate::jump::Tip;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
 use crate::tickets::other_partners;
@@ -27,6 +28,8 @@ pub(crate) struct Lane {
     roots: BTreeMap<u64, Hash>,
     /// Whether the store knows of this incarnation.
     noted: bool,
+    /// What a jump to the newest checkpoint is made from.
+    pub(crate) tip: Tip,
 }
 
 /// The batch the store owes an answer for.
@@ -69,6 +72,7 @@ impl Lane {
             cache: Cache::default(),
             roots: BTreeMap::new(),
             noted,
+            tip: Tip::new(),
         }
     }
 
@@ -100,6 +104,16 @@ impl Lane {
         if self.roots.len() > limits::CHECKPOINTS_KEPT_MAX {
             self.roots.pop_first();
         }
+    }
+
+    /// New keys for what comes next, now or once the batch in flight is settled.
+    pub(crate) fn renew_epochs(&mut self) {
+        if self.in_flight.is_some() {
+            self.tip.renew_due = true;
+            return;
+        }
+        self.writer.renew_epochs();
+        self.tip.renewed(self.size());
     }
 
     fn enqueue(&mut self, draft: Draft, ticket: Option<Ticket>) {
@@ -271,6 +285,10 @@ impl Node {
             lane.in_flight.take().expect("a lane's store operation answers its batch in flight");
         lane.writer.settle();
         lane.noted = true;
+        lane.tip.settled(&appended);
+        if lane.tip.renew_due {
+            lane.renew_epochs();
+        }
         let log = lane.log();
         lane.remember_root(appended.batch.end(), appended.checkpoint.checkpoint.root);
         lane.cache.push(appended.batch.clone());

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{NodeId, Timestamp};
+use base::{NodeId, TimeDelta, Timestamp};
 use log::{Batch, Item, LogId, Precedence};
 
-use crate::api::{CloseReason, Op, Output, Severity};
+use crate::api::{CloseReason, LineState, Op, Output, Severity};
+use crate::backfill::Backfill;
 use crate::bugs::{self, Bug};
 use crate::findings::Finding;
+use crate::jump::{JumpPlan, JumpedAt};
 use crate::limits;
 use crate::line::Line;
-use crate::node::{LoadTask, Node, Turn};
+use crate::node::{LoadPurpose, LoadTask, Node, Turn};
 use crate::outgoing::Outgoing;
 use crate::wire::{Hello, Message};
 
@@ -22,6 +24,7 @@ pub(crate) struct Peer {
     pub(crate) session: Option<Session>,
     /// Connections opened by this process.
     connections: u32,
+    pub(crate) jumped_at: JumpedAt,
 }
 
 /// One connection.
@@ -33,9 +36,16 @@ pub(crate) struct Session {
     /// What was durable here of the peer's own logs when the connection opened: what it lacks of
     /// that, it has lost.
     of_peer: BTreeMap<LogId, u64>,
+    /// The edition both ends speak; 0 before the greeting.
+    pub(crate) edition: u16,
     /// What the hello listed.
-    held: BTreeMap<LogId, u64>,
+    pub(crate) held: BTreeMap<LogId, u64>,
+    /// What it listed above gaps.
+    pub(crate) islands: Vec<(LogId, u64, u64)>,
     pub(crate) outgoing: BTreeMap<LogId, Outgoing>,
+    /// Jumps being made ready.
+    pub(crate) jumps: BTreeMap<LogId, JumpPlan>,
+    pub(crate) backfill: Backfill,
     pub(crate) refusals: u32,
     /// When cosignatures that should have come were last asked for.
     pub(crate) restated_at: Timestamp,
@@ -43,7 +53,7 @@ pub(crate) struct Session {
 
 impl Peer {
     pub(crate) const fn new() -> Self {
-        Self { line: Line::new(), session: None, connections: 0 }
+        Self { line: Line::new(), session: None, connections: 0, jumped_at: JumpedAt::new() }
     }
 }
 
@@ -59,8 +69,12 @@ impl Node {
         peer.session = Some(Session {
             opened_at: turn.elapsed,
             greeted: None,
-            of_peer: of_peer.map(|(log, copy)| (*log, copy.durable())).collect(),
+            of_peer: of_peer.map(|(log, copy)| (*log, copy.newest_durable())).collect(),
+            edition: 0,
             held: BTreeMap::new(),
+            islands: Vec::new(),
+            jumps: BTreeMap::new(),
+            backfill: Backfill::new(),
             outgoing: BTreeMap::new(),
             refusals: 0,
             restated_at: turn.elapsed,
@@ -78,7 +92,8 @@ impl Node {
         let logs = self.durable_sizes().into_iter().map(told);
         let logs = logs.take(limits::HELLO_LOGS_MAX).collect();
         Hello {
-            protocol: limits::PROTOCOL_EDITION,
+            lowest: self.config.editions.0,
+            highest: self.config.editions.1,
             node: self.me,
             process: self.process,
             connection: self.peers[&to].connections,
@@ -86,6 +101,8 @@ impl Node {
             charter_hash: self.charter.fingerprint().0,
             realm: self.charter.realm().clone(),
             logs,
+            islands: self.islands_to_tell(),
+            later: Vec::new(),
         }
     }
 
@@ -112,6 +129,7 @@ impl Node {
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.session.is_some()) else {
             return;
         };
+        let was_silent = peer.line.state() != LineState::Up;
         peer.line.hear(turn.elapsed);
         let message = match Message::decode(bytes) {
             Ok(message) => message,
@@ -123,6 +141,10 @@ impl Node {
                 return self.close(id, CloseReason::Malformed, turn);
             }
         };
+        if was_silent {
+            // The connection outlived a break in the line: what waited may be old by now.
+            self.plan_jumps(id, turn);
+        }
         match message {
             Message::Hello(hello) => self.on_hello(id, hello, turn),
             Message::Batch { complete, batch } => self.on_batch(id, complete, &batch, turn),
@@ -145,6 +167,13 @@ impl Node {
             Message::Contested(proof) => self.on_contested(id, &proof, turn),
             Message::Restate { log } if log.node == id => self.cosign(log, turn),
             Message::Restate { .. } => {}
+            Message::Jump(jump) => self.on_jump(id, jump, turn),
+            Message::Above { log, to, .. } => self.on_above(id, log, to, turn),
+            Message::Batches { complete, batches } => {
+                for batch in &batches {
+                    self.on_batch(id, complete, batch, turn);
+                }
+            }
         }
     }
 
@@ -162,11 +191,16 @@ impl Node {
             return;
         }
         session.greeted = Some(greeting);
+        session.edition = hello.highest.min(self.config.editions.1);
         session.held = hello.logs.into_iter().collect();
+        session.islands = hello.islands;
         let (of_peer, held) = (session.of_peer.clone(), session.held.clone());
-        let outgoing = self.plan_outgoing(id, &of_peer, &held);
+        let (outgoing, backfill) = self.plan_outgoing(id, &of_peer);
         let session = self.peers.get_mut(&id).and_then(|peer| peer.session.as_mut());
-        session.expect("the session was just greeted").outgoing = outgoing;
+        let session = session.expect("the session was just greeted");
+        (session.outgoing, session.backfill) = (outgoing, backfill);
+        session.jumps.clear();
+        self.plan_jumps(id, turn);
         for (log, size) in &held {
             if let Some(copy) = self.copies.get_mut(log).filter(|_| log.node == id) {
                 copy.expect_backfill(*size);
@@ -185,11 +219,14 @@ impl Node {
     /// Why this hello does not fit, and the mend.
     fn mismatch(&self, id: NodeId, hello: &Hello) -> Option<(String, &'static str)> {
         let mine = self.charter.fingerprint().0;
-        if hello.protocol != limits::PROTOCOL_EDITION {
-            let (expected, got) = (limits::PROTOCOL_EDITION, hello.protocol);
+        let (lowest, highest) = self.config.editions;
+        if hello.highest < lowest || hello.lowest > highest {
+            let (from, to) = (hello.lowest, hello.highest);
             return Some((
-                format!("expected protocol edition {expected} from {id}, got {got}"),
-                "run the same release of Watchfire on both nodes",
+                format!(
+                    "expected a protocol edition from {lowest} to {highest} from {id}, got {from} to {to}"
+                ),
+                "upgrade the node with the older release of Watchfire first",
             ));
         }
         if hello.node != id {
@@ -217,28 +254,32 @@ impl Node {
         None
     }
 
-    /// What to send to a peer that holds `held`: own logs, and what it has lost of its own.
+    /// What to send to a peer that has just greeted: own logs, and what it has lost of its own; and
+    /// what fills the gaps of its copies.
     fn plan_outgoing(
         &self,
         id: NodeId,
         of_peer: &BTreeMap<LogId, u64>,
-        held: &BTreeMap<LogId, u64>,
-    ) -> BTreeMap<LogId, Outgoing> {
-        let mut outgoing = BTreeMap::new();
+    ) -> (BTreeMap<LogId, Outgoing>, Backfill) {
+        let (mut outgoing, mut backfill) = (BTreeMap::new(), Backfill::new());
+        let peer = &self.peers[&id];
+        let session = peer.session.as_ref().expect("the session was just greeted");
         for (log, size) in self.durable_sizes() {
-            let there = held.get(&log).copied();
+            let there = session.held.get(&log).copied().unwrap_or(0);
             if log.node == self.me {
-                let start = if bugs::has(Bug::DropOnReconnect) && self.peers[&id].connections > 1 {
-                    size
-                } else {
-                    there.unwrap_or(0).min(size)
-                };
+                let (mut start, mut gaps) = (there.min(size), Vec::new());
+                if bugs::has(Bug::DropOnReconnect) && peer.connections > 1 {
+                    start = size;
+                } else if self.is_own_lane(&log) {
+                    (start, gaps) = session.standing(&log, size);
+                }
                 outgoing.insert(log, Outgoing::new(start));
-            } else if of_peer.get(&log).is_some_and(|known| there.unwrap_or(0) < *known) {
-                outgoing.insert(log, Outgoing::new(there.unwrap_or(0)));
+                gaps.into_iter().for_each(|gap| backfill.open(log, gap));
+            } else if of_peer.get(&log).is_some_and(|known| there < *known) {
+                outgoing.insert(log, Outgoing::new(there));
             }
         }
-        outgoing
+        (outgoing, backfill)
     }
 
     fn outgoing(&mut self, peer: NodeId, log: &LogId) -> Option<&mut Outgoing> {
@@ -248,8 +289,23 @@ impl Node {
     fn on_held(&mut self, id: NodeId, log: LogId, size: u64, turn: &mut Turn<'_>) {
         let Some(mine) = self.durable_size(&log) else { return };
         let (elapsed, config) = (turn.elapsed, self.config.clone());
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let lag = peer.line.lag().unwrap_or(TimeDelta::ZERO);
+        let Some(session) = peer.session.as_mut() else { return };
+        let size = size.min(mine);
+        session.backfill.hold(&log, size, lag, elapsed, &config);
+        let Some(outgoing) = session.outgoing.get_mut(&log) else { return };
+        outgoing.hold(size, elapsed, &config);
+        self.pump(id, log, turn);
+        self.pump_backfill(id, turn);
+    }
+
+    /// The peer has a log durably up to `to`, above its gaps.
+    fn on_above(&mut self, id: NodeId, log: LogId, to: u64, turn: &mut Turn<'_>) {
+        let Some(mine) = self.durable_size(&log) else { return };
+        let (elapsed, config) = (turn.elapsed, self.config.clone());
         let Some(outgoing) = self.outgoing(id, &log) else { return };
-        outgoing.hold(size.min(mine), elapsed, &config);
+        outgoing.hold(to.min(mine), elapsed, &config);
         self.pump(id, log, turn);
     }
 
@@ -259,7 +315,13 @@ impl Node {
         {
             return;
         }
-        let Some(outgoing) = self.outgoing(id, &log) else { return };
+        let session = self.peers.get_mut(&id).and_then(|peer| peer.session.as_mut());
+        let Some(session) = session else { return };
+        session.jumps.remove(&log);
+        if session.backfill.rewind(&log, from) {
+            return self.pump_backfill(id, turn);
+        }
+        let Some(outgoing) = session.outgoing.get_mut(&log) else { return };
         outgoing.rewind(from);
         self.pump(id, log, turn);
     }
@@ -293,10 +355,14 @@ impl Node {
         for log in logs {
             self.pump(peer, log, turn);
         }
+        self.pump_backfill(peer, turn);
     }
 
     /// Sends what a peer lacks of one log, as far as the window allows.
-    fn pump(&mut self, peer: NodeId, log: LogId, turn: &mut Turn<'_>) {
+    pub(crate) fn pump(&mut self, peer: NodeId, log: LogId, turn: &mut Turn<'_>) {
+        if self.pump_jump(peer, log, turn) {
+            return;
+        }
         let Some(size) = self.durable_size(&log) else { return };
         loop {
             let Some(outgoing) = self.outgoing(peer, &log) else { return };
@@ -306,7 +372,8 @@ impl Node {
             }
             let own = self.lanes.get(&log.lane).filter(|lane| lane.log() == log);
             let Some(batch) = own.and_then(|lane| lane.cached(next)).cloned() else {
-                let op = self.load(LoadTask { peer, log }, next, turn);
+                let task = LoadTask { peer, log, purpose: LoadPurpose::Follow };
+                let op = self.load(task, next, turn);
                 self.outgoing(peer, &log).expect("it was there").load = Some(op);
                 return;
             };
@@ -338,21 +405,30 @@ impl Node {
         result: Result<Vec<Batch>, log::Error>,
         turn: &mut Turn<'_>,
     ) {
-        let LoadTask { peer, log } = task;
-        let Some(outgoing) = self.outgoing(peer, &log) else { return };
-        if outgoing.load != Some(op) {
-            return;
-        }
-        outgoing.load = None;
+        let LoadTask { log, purpose, .. } = task;
         let batches = match result {
             Ok(batches) => batches,
             Err(error) => {
                 let (severity, source) = (Severity::Error, log.to_string());
                 let (message, hint) = (error.to_string(), Some("run `watchfire fsck`"));
                 self.finding(Finding { topic: "load", severity, source, message, hint }, turn);
-                return;
+                Vec::new()
             }
         };
+        match purpose {
+            LoadPurpose::Follow => self.follow_loaded(op, task, batches, turn),
+            LoadPurpose::Backfill => self.backfill_loaded(op, task, batches, turn),
+            LoadPurpose::Jump => self.jump_loaded(op, task, &batches, turn),
+        }
+    }
+
+    fn follow_loaded(&mut self, op: Op, task: LoadTask, batches: Vec<Batch>, turn: &mut Turn<'_>) {
+        let LoadTask { peer, log, .. } = task;
+        let Some(outgoing) = self.outgoing(peer, &log) else { return };
+        if outgoing.load != Some(op) {
+            return;
+        }
+        outgoing.load = None;
         let mut sent_any = false;
         for batch in batches {
             let Some(outgoing) = self.outgoing(peer, &log) else { return };
@@ -386,6 +462,7 @@ impl Node {
         }
         let overdue = session.outgoing.values_mut().map(|log| u64::from(log.overdue(turn.elapsed)));
         self.counters.resends += overdue.sum::<u64>();
+        self.counters.resends += u64::from(session.backfill.overdue(turn.elapsed));
         if peer.line.ping_due(turn.elapsed, &config) {
             send(id, Precedence::Flash, &Message::Ping { sent: turn.now }, turn);
         }

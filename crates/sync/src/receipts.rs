@@ -65,7 +65,12 @@ impl Node {
             let receipt = HoldsRange::sign(self.me, range, &checkpoint, turn.now, key);
             cosignatures.push(receipt.to_bytes());
         }
+        let below = copy.checkpoint_below().cloned();
         send(log.node, log.lane, &message, turn);
+        if let Some(checkpoint) = below {
+            let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn);
+            send(log.node, log.lane, &message, turn);
+        }
     }
 
     pub(crate) fn cosigned(

@@ -9,6 +9,7 @@
 //! log 22 | size u64 | root 32. It is written with the first batch of each lane.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
 use base::{NodeId, Timestamp};
 use log::rand_core::CryptoRng;
@@ -23,6 +24,7 @@ use crate::api::{Arrival, Output, Severity};
 use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::gap::Gap;
+use crate::jump;
 use crate::limits;
 use crate::mirrored::Mirrored;
 use crate::node::{Node, NodeParts, Setup, Turn};
@@ -94,11 +96,11 @@ impl Node {
         let log = head.log;
         let own = log.node == self.me;
         let current = self.is_current(&log);
-        if head.jump.is_some() {
+        if current && !head.jumps.is_empty() {
             let got = format!("{log} with a gap");
-            return Err(Error::Restore { expected: "logs without a gap", got });
+            return Err(Error::Restore { expected: "own logs without a gap", got });
         }
-        let size = head.size();
+        let held: Vec<Range<u64>> = std::iter::once(0..head.size()).chain(head.islands()).collect();
         if !current {
             let (realm, partner) = (self.charter.realm().clone(), self.me.partner());
             let copy = Mirrored::new(LaneMirror::new(realm, partner, head));
@@ -108,17 +110,13 @@ impl Node {
             }
         }
         let mut epochs = VecDeque::new();
-        let mut next = 0;
-        while next < size {
-            let batches = store.batches(&log, next, BATCHES_AT_ONCE, limits::LOAD_BYTES_MAX)?;
-            let Some(last) = batches.last() else {
-                let (expected, got) =
-                    ("every batch below a log's size", format!("{log} to {next}"));
-                return Err(Error::Restore { expected, got });
-            };
-            next = last.end();
-            for batch in &batches {
-                self.restore_batch(store, batch, &mut epochs, turn)?;
+        for part in held {
+            self.restore_part(store, log, part, &mut epochs, turn)?;
+        }
+        if !current && let Some(value) = store.meta(&jump::note_name(&log))? {
+            let checkpoint = self.read_jump_note(log, &value)?;
+            if checkpoint.checkpoint.size == self.copies[&log].newest_durable() {
+                self.copy_mut(&log).restore_checkpoint(checkpoint);
             }
         }
         for entry in epochs {
@@ -156,6 +154,33 @@ impl Node {
             let Some(record) = self.charter.node(statement.by()) else { continue };
             if let Ok(statement) = statement.verify(record) {
                 self.receipts.history.restore(statement);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one part of a log that is held without a gap.
+    fn restore_part(
+        &mut self,
+        store: &impl StoreRead,
+        log: LogId,
+        part: Range<u64>,
+        epochs: &mut VecDeque<Verified<Entry>>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Error> {
+        let mut next = part.start;
+        while next < part.end {
+            let batches = store.batches(&log, next, BATCHES_AT_ONCE, limits::LOAD_BYTES_MAX)?;
+            let batches = batches.iter().take_while(|batch| batch.first() < part.end);
+            let before = next;
+            for batch in batches {
+                next = batch.end();
+                self.restore_batch(store, batch, epochs, turn)?;
+            }
+            if next == before {
+                let (expected, got) =
+                    ("every batch below a log's size", format!("{log} to {next}"));
+                return Err(Error::Restore { expected, got });
             }
         }
         Ok(())
@@ -217,7 +242,10 @@ impl Node {
             let (size, root) = (batch.end(), checkpoint.checkpoint.root);
             let lane = self.lanes.get_mut(&log.lane).expect("a node has four lanes");
             lane.remember_root(size, root);
-        } else if batch.end() == self.copies[&log].durable() {
+            lane.tip.restore(batch);
+        } else if [self.copies[&log].durable(), self.copies[&log].newest_durable()]
+            .contains(&batch.end())
+        {
             let node = log.node;
             let edition = self.charter.edition();
             let record = self.charter.node(node).ok_or(Error::NotInCharter { node, edition })?;

@@ -1,6 +1,7 @@
 //! What a console shows of a node's replication.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use base::{NodeId, TimeDelta, Timestamp};
 use log::{Charter, EntryId, Incarnation, LogId, Precedence};
@@ -22,10 +23,12 @@ pub struct LaneStatus {
     pub held_by_peer: u64,
     /// Entries of it covered by the peer's `witness` cosignature.
     pub witnessed_by_peer: u64,
-    /// Entries of the peer's newest log of this lane, verified here.
+    /// The size of the peer's newest log of this lane as verified here, above all gaps.
     pub received: u64,
-    /// Those of them durable here.
+    /// That size as durable here.
     pub durable: u64,
+    /// What is missing below it, ascending: the log jumped ahead and the rest is on its way.
+    pub missing: Vec<Range<u64>>,
     /// Nodes that witnessed the very same history of the peer's log, and up to where.
     pub cross_checked_by: BTreeMap<NodeId, u64>,
 }
@@ -79,9 +82,9 @@ impl Node {
         sizes
     }
 
-    /// For a log with entries addressed here that are not held: the first of them.
+    /// For a log with entries addressed here that are not held: the first that may be missing.
     pub fn gap(&self, log: &LogId) -> Option<u64> {
-        self.copies.get(log).and_then(crate::mirrored::Mirrored::gap).map(|gap| gap.first)
+        self.copies.get(log).and_then(crate::mirrored::Mirrored::first_missing)
     }
 
     /// Counts since the process started.
@@ -98,7 +101,11 @@ impl Node {
     /// nobody else: receipts go to the origin.
     pub fn holders(&self, entry: &EntryId) -> Vec<NodeId> {
         let mut holders = Vec::new();
-        if self.durable_size(&entry.log).is_some_and(|size| size > entry.index) {
+        let held = match self.copies.get(&entry.log) {
+            Some(copy) => copy.has_durable(entry.index),
+            None => self.durable_size(&entry.log).is_some_and(|size| size > entry.index),
+        };
+        if held {
             holders.push(self.me);
         }
         if let Some(evidence) = self.evidence.get(&entry.log) {
@@ -161,8 +168,9 @@ impl Node {
             sent: sent.map_or(0, crate::outgoing::Outgoing::sent),
             held_by_peer: stated.holds,
             witnessed_by_peer: stated.witness,
-            received: newest.map_or(0, |(_, copy)| copy.received()),
-            durable: newest.map_or(0, |(_, copy)| copy.durable()),
+            received: newest.map_or(0, |(_, copy)| copy.newest()),
+            durable: newest.map_or(0, |(_, copy)| copy.newest_durable()),
+            missing: newest.map_or_else(Vec::new, |(_, copy)| copy.missing()),
             cross_checked_by: newest
                 .map_or_else(BTreeMap::new, |(_, copy)| copy.cross_checked().clone()),
         }

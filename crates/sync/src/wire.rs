@@ -1,4 +1,7 @@
-//! Frames of the line protocol, edition 1, big-endian.
+//! Frames of the line protocol, editions 1 and 2, big-endian.
+//!
+//! The hello is of every edition: it names the editions its sender speaks, and the two ends go on in
+//! the highest that both have. A frame that came with a later edition is not sent below it.
 //!
 //! A carrier delivers whole frames; within one connection those of one precedence arrive in order
 //! and complete, or the connection ends. Everything else (repeats, frames of other precedences
@@ -6,9 +9,12 @@
 //!
 //! ```text
 //! frame       "WFS" 0x01 | type u8 | body, to the end
-//! 1 hello     protocol edition u16 | node: partner 3, number u16 | process 16 | connection u32
+//! 1 hello     lowest edition u16 | highest edition u16 | node: partner 3, number u16 | process 16 | connection u32
 //!             | charter edition u32 | charter hash 32 | realm: u8 length, text
 //!             | count u32 (at most 16,384) | count x (log 22 | size u64), sorted by log
+//!             | count u16 (at most 4,096) | count x (log 22 | from u64 | to u64), sorted:
+//!               parts held above gaps
+//!             | what later editions add, at most 1,024 bytes, to the end
 //! 2 batch     flags u8 (1: what is hash-only here is outside the receiver's audience)
 //!             | batch, as the log crate draws it
 //! 3 held      log 22 | size u64           durable at the sender up to `size`
@@ -19,21 +25,32 @@
 //! 7 pong      t1 i64 ns | t2 i64 ns | t3 i64 ns
 //! 8 contested equivocation proof, at most 64 KiB
 //! 9 restate   log 22                   cosign again what you hold of it
+//! edition 2:
+//! 10 jump     signed checkpoint: u16 length, bytes | peaks: count u8, 32 each
+//!             | consistency proof: count u8, 32 each    the log goes on from this checkpoint; what
+//!                                                       is below comes behind
+//! 11 above    log 22 | from u64 | to u64                durable at the sender above a gap
+//! 12 batches  flags u8, as batch | count x (batch: u32 length, bytes), to the end, 1 to 4,096
 //! log         partner 3 | number u16 | lane u8 | incarnation 16
 //! ```
 
 use std::sync::Arc;
 
 use base::{NodeId, PartnerId, Timestamp};
-use log::{LogId, Realm};
+use log::{Hash, LogId, Realm};
 
 use crate::Error;
-use crate::limits::{HELLO_LOGS_MAX, PROOF_BYTES_MAX};
+use crate::limits::{
+    BATCHES_PER_FRAME_MAX, HELLO_ISLANDS_MAX, HELLO_LATER_BYTES_MAX, HELLO_LOGS_MAX,
+    PROOF_BYTES_MAX,
+};
 
 const MAGIC: &[u8; 4] = b"WFS\x01";
 
 /// Cosignatures one frame may carry.
 const COSIGNATURES_MAX: u8 = 4;
+/// Hashes of one tree's right edge or one proof: a tree of 2^64 leaves needs no more.
+const HASHES_MAX: u8 = 65;
 
 /// What one node says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,13 +107,44 @@ pub enum Message {
         /// The log.
         log: LogId,
     },
+    /// The log goes on from this checkpoint; what is below it comes behind.
+    Jump(Jump),
+    /// The sender has this part of a log durably, above a gap.
+    Above {
+        /// The log.
+        log: LogId,
+        /// First entry held.
+        from: u64,
+        /// First entry not held.
+        to: u64,
+    },
+    /// Several batches, as they would come one by one.
+    Batches {
+        /// As of a batch, for all of them.
+        complete: bool,
+        /// The batches as the log crate encodes them; 1 to 4,096.
+        batches: Vec<Arc<[u8]>>,
+    },
+}
+
+/// From where a log goes on for one that is far behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jump {
+    /// The origin's signed checkpoint, as the log crate encodes it.
+    pub checkpoint: Vec<u8>,
+    /// The right edge of its tree, largest subtree first.
+    pub peaks: Vec<Hash>,
+    /// That it extends the newest checkpoint the receiver has.
+    pub proof: Vec<Hash>,
 }
 
 /// The first frame of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// The protocol edition spoken.
-    pub protocol: u16,
+    /// The lowest protocol edition spoken.
+    pub lowest: u16,
+    /// The highest protocol edition spoken.
+    pub highest: u16,
     /// Who speaks.
     pub node: NodeId,
     /// Random name of the process, new with every start.
@@ -111,6 +159,10 @@ pub struct Hello {
     pub realm: Realm,
     /// Every log the sender holds, its own too, with the size durable there; sorted by log.
     pub logs: Vec<(LogId, u64)>,
+    /// Parts of logs held above gaps, sorted, each with its first index and the one after its last.
+    pub islands: Vec<(LogId, u64, u64)>,
+    /// What later editions add; not read here.
+    pub later: Vec<u8>,
 }
 
 impl Message {
@@ -138,6 +190,20 @@ impl Message {
             }
             Self::Contested(bytes) => out.extend_from_slice(bytes),
             Self::Restate { log } => out.extend_from_slice(&log.to_key()),
+            Self::Jump(jump) => jump.put(&mut out),
+            Self::Above { log, from, to } => {
+                out.extend_from_slice(&log.to_key());
+                out.extend_from_slice(&from.to_be_bytes());
+                out.extend_from_slice(&to.to_be_bytes());
+            }
+            Self::Batches { complete, batches } => {
+                out.push(u8::from(*complete));
+                for batch in batches {
+                    let length = u32::try_from(batch.len()).expect("batches are below 16 MiB");
+                    out.extend_from_slice(&length.to_be_bytes());
+                    out.extend_from_slice(batch);
+                }
+            }
             Self::Ping { sent } => put_time(&mut out, *sent),
             Self::Pong { sent, received, answered } => {
                 put_time(&mut out, *sent);
@@ -161,14 +227,7 @@ impl Message {
         }
         let message = match reader.u8("a frame type")? {
             1 => Self::Hello(Hello::read(&mut reader)?),
-            2 => Self::Batch {
-                complete: match reader.u8("batch flags")? {
-                    0 => false,
-                    1 => true,
-                    other => return Err(reader.error("batch flags 0 or 1", other.to_string())),
-                },
-                batch: reader.rest().into(),
-            },
+            2 => Self::Batch { complete: reader.batch_flags()?, batch: reader.rest().into() },
             3 => Self::Held { log: reader.log()?, size: reader.u64("a size")? },
             4 => Self::Want { log: reader.log()?, from: reader.u64("an index")? },
             5 => Self::read_cosigned(&mut reader)?,
@@ -180,7 +239,14 @@ impl Message {
             },
             8 => Self::Contested(reader.proof()?),
             9 => Self::Restate { log: reader.log()? },
-            other => return Err(reader.error("a frame type from 1 to 9", other.to_string())),
+            10 => Self::Jump(Jump::read(&mut reader)?),
+            11 => Self::Above {
+                log: reader.log()?,
+                from: reader.u64("an index")?,
+                to: reader.u64("an index")?,
+            },
+            12 => Self::read_batches(&mut reader)?,
+            other => return Err(reader.error("a frame type from 1 to 12", other.to_string())),
         };
         reader.finish()?;
         Ok(message)
@@ -197,6 +263,27 @@ impl Message {
         Ok(Self::Cosigned { checkpoint, cosignatures: cosignatures? })
     }
 
+    fn read_batches(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let complete = reader.batch_flags()?;
+        let mut batches: Vec<Arc<[u8]>> = Vec::new();
+        while batches.is_empty() || !reader.is_empty() {
+            if batches.len() >= BATCHES_PER_FRAME_MAX {
+                return Err(reader.error("at most 4,096 batches", "more"));
+            }
+            let length = reader.u32("a batch's length")? as usize;
+            batches.push(reader.take(length, "a batch")?.into());
+        }
+        Ok(Self::Batches { complete, batches })
+    }
+
+    /// The edition this frame came with.
+    pub const fn edition(&self) -> u16 {
+        match self {
+            Self::Jump(_) | Self::Above { .. } | Self::Batches { .. } => 2,
+            _ => 1,
+        }
+    }
+
     const fn code(&self) -> u8 {
         match self {
             Self::Hello(_) => 1,
@@ -208,13 +295,17 @@ impl Message {
             Self::Pong { .. } => 7,
             Self::Contested(_) => 8,
             Self::Restate { .. } => 9,
+            Self::Jump(_) => 10,
+            Self::Above { .. } => 11,
+            Self::Batches { .. } => 12,
         }
     }
 }
 
 impl Hello {
     fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.protocol.to_be_bytes());
+        out.extend_from_slice(&self.lowest.to_be_bytes());
+        out.extend_from_slice(&self.highest.to_be_bytes());
         out.extend_from_slice(self.node.partner().as_bytes());
         out.extend_from_slice(&self.node.number().to_be_bytes());
         out.extend_from_slice(&self.process);
@@ -230,10 +321,18 @@ impl Hello {
             out.extend_from_slice(&log.to_key());
             out.extend_from_slice(&size.to_be_bytes());
         }
+        let count = u16::try_from(self.islands.len()).expect("at most `HELLO_ISLANDS_MAX`");
+        out.extend_from_slice(&count.to_be_bytes());
+        for (log, from, to) in &self.islands {
+            out.extend_from_slice(&log.to_key());
+            out.extend_from_slice(&from.to_be_bytes());
+            out.extend_from_slice(&to.to_be_bytes());
+        }
+        out.extend_from_slice(&self.later);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let protocol = reader.u16("a protocol edition")?;
+        let (lowest, highest) = (reader.u16("an edition")?, reader.u16("an edition")?);
         let partner = PartnerId::try_from(reader.array::<3>("a partner")?)?;
         let node = NodeId::new(partner, reader.u16("a node number")?)?;
         let process = reader.array("a process name")?;
@@ -258,7 +357,58 @@ impl Hello {
             }
             logs.push((log, size));
         }
-        Ok(Self { protocol, node, process, connection, charter_edition, charter_hash, realm, logs })
+        let islands = Self::read_islands(reader)?;
+        let later = reader.rest();
+        if later.len() > HELLO_LATER_BYTES_MAX {
+            let got = format!("{} more bytes", later.len());
+            return Err(reader.error("at most 1,024 bytes of later editions", got));
+        }
+        Ok(Self {
+            lowest,
+            highest,
+            node,
+            process,
+            connection,
+            charter_edition,
+            charter_hash,
+            realm,
+            logs,
+            islands,
+            later: later.to_vec(),
+        })
+    }
+
+    fn read_islands(reader: &mut Reader<'_>) -> Result<Vec<(LogId, u64, u64)>, Error> {
+        let count = usize::from(reader.u16("a count of parts above gaps")?);
+        if count > HELLO_ISLANDS_MAX {
+            return Err(reader.error("at most 4,096 parts above gaps", count.to_string()));
+        }
+        let mut islands: Vec<(LogId, u64, u64)> = Vec::new();
+        for _ in 0..count {
+            let island = (reader.log()?, reader.u64("an index")?, reader.u64("an index")?);
+            let (log, from, to) = island;
+            let after = islands.last().is_none_or(|(last, _, end)| (*last, *end) <= (log, from));
+            if !after || to < from {
+                return Err(reader.error("parts above gaps in order", format!("{from} to {to}")));
+            }
+            islands.push(island);
+        }
+        Ok(islands)
+    }
+}
+
+impl Jump {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_short(out, &self.checkpoint);
+        for hashes in [&self.peaks, &self.proof] {
+            out.push(u8::try_from(hashes.len()).expect("at most 65 hashes"));
+            hashes.iter().for_each(|hash| out.extend_from_slice(hash));
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let checkpoint = reader.short("a signed checkpoint")?.to_vec();
+        Ok(Self { checkpoint, peaks: reader.hashes()?, proof: reader.hashes()? })
     }
 }
 
@@ -321,6 +471,26 @@ impl<'a> Reader<'a> {
         Ok(LogId::from_key(&self.array("a log")?)?)
     }
 
+    fn batch_flags(&mut self) -> Result<bool, Error> {
+        match self.u8("batch flags")? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(self.error("batch flags 0 or 1", other.to_string())),
+        }
+    }
+
+    fn hashes(&mut self) -> Result<Vec<Hash>, Error> {
+        let count = self.u8("a count of hashes")?;
+        if count > HASHES_MAX {
+            return Err(self.error("at most 65 hashes", count.to_string()));
+        }
+        (0..count).map(|_| self.array("a hash")).collect()
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     fn rest(&mut self) -> &'a [u8] {
         let rest = &self.bytes[self.at..];
         self.at = self.bytes.len();
@@ -364,7 +534,8 @@ mod tests {
         let time = Timestamp::from_nanos;
         vec![
             Message::Hello(Hello {
-                protocol: 1,
+                lowest: 1,
+                highest: 2,
                 node: "JPN-2".parse().unwrap(),
                 process: [9; 16],
                 connection: 3,
@@ -376,6 +547,12 @@ mod tests {
                     (log(1, Precedence::Routine), 0),
                     (log(2, Precedence::Flash), u64::MAX),
                 ],
+                islands: vec![
+                    (log(1, Precedence::Flash), 20, 30),
+                    (log(1, Precedence::Flash), 40, 40),
+                    (log(2, Precedence::Flash), 1, 2),
+                ],
+                later: b"later".to_vec(),
             }),
             Message::Batch { complete: true, batch: [1, 2, 3].into() },
             Message::Batch { complete: false, batch: [].into() },
@@ -389,6 +566,13 @@ mod tests {
             Message::Pong { sent: time(1), received: time(2), answered: time(3) },
             Message::Contested(b"proof".to_vec()),
             Message::Restate { log: log(3, Precedence::Flash) },
+            Message::Jump(Jump {
+                checkpoint: b"checkpoint".to_vec(),
+                peaks: vec![[1; 32], [2; 32]],
+                proof: vec![[3; 32]],
+            }),
+            Message::Above { log: log(1, Precedence::Routine), from: 7, to: 9 },
+            Message::Batches { complete: true, batches: vec![[1, 2].into(), [3].into()] },
         ]
     }
 
@@ -412,9 +596,18 @@ mod tests {
     fn truncated_and_longer_frames_are_refused() {
         for message in samples() {
             let frame = message.encode();
-            // Batches and proofs run to the end; their own layouts find a cut.
-            let open = matches!(message, Message::Batch { .. } | Message::Contested(_));
-            let fixed = if open { 5 } else { frame.len() };
+            // Batches and proofs run to the end; their own layouts find a cut. A hello may be longer.
+            let open = matches!(
+                message,
+                Message::Batch { .. } | Message::Contested(_) | Message::Hello(_)
+            );
+            let fixed = match message {
+                Message::Hello(_) => frame.len() - 5,
+                // After its first batch a frame of several is whole.
+                Message::Batches { .. } => 12,
+                _ if open => 5,
+                _ => frame.len(),
+            };
             for cut in 0..fixed {
                 assert!(Message::decode(&frame[..cut]).is_err(), "{message:?} cut at {cut}");
             }
@@ -430,13 +623,17 @@ mod tests {
         for bad in [
             &b"WFS\x02\x06\0\0\0\0\0\0\0\0"[..],
             b"WFS\x01\x00",
-            b"WFS\x01\x0a",
+            b"WFS\x01\x0d",
+            b"WFS\x01\x0c\x01",
             b"WFS\x01\x02\x02",
             b"",
         ] {
             assert!(Message::decode(bad).is_err(), "`{}` was taken", bad.escape_ascii());
         }
         let Message::Hello(mut hello) = samples().remove(0) else { unreachable!("a hello") };
+        let mut other = hello.clone();
+        other.islands.swap(0, 1);
+        assert!(Message::decode(&Message::Hello(other).encode()).is_err());
         hello.logs.swap(0, 1);
         let error = Message::decode(&Message::Hello(hello).encode()).unwrap_err();
         assert!(error.to_string().contains("logs in order"), "{error}");

@@ -206,6 +206,7 @@ pub(crate) async fn run(
         config: sync::Config {
             pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
             rate: clock.whole_rate(),
+            ..sync::Config::default()
         },
         charter: Arc::clone(&charter),
         secrets,

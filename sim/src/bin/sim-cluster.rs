@@ -19,7 +19,7 @@ use serde_json::json;
 use watchfire_sim::cluster::{Cast, Counts, Options, Report, Soak, run};
 
 const USAGE: &str = "usage: sim-cluster [--seeds N | --seed S] [--start S] [--entries N] \
-                     [--jobs N] [--json] [--trace] [--bug NAME] [--planted] \
+                     [--jobs N] [--json] [--trace] [--bug NAME] [--planted] [--upgrade] \
                      [--soak FILE --commit NAME]";
 
 #[derive(Debug, Default)]
@@ -73,6 +73,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--planted" => parsed.planted = true,
             "--soak" => parsed.soak = Some(value()?.into()),
             "--commit" => parsed.commit = value()?,
+            "--upgrade" => parsed.options.upgrade = true,
             "--bug" => {
                 let text = value()?;
                 let bug = Bug::ALL.into_iter().find(|bug| bug.as_str() == text);
@@ -151,7 +152,7 @@ fn many(arguments: &Arguments) -> ExitCode {
     let most = |of: fn(&Report) -> u64| reports.iter().map(of).max().unwrap_or(0);
     eprintln!(
         "{} seeds, {} failed, {:.1} s; {} statements (at least {} a seed), {} acknowledged, {} pending; \
-         healed within {} ms",
+         {} jumps ahead; healed within {} ms",
         reports.len(),
         failed.len(),
         wall_s,
@@ -159,6 +160,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         least(|report| report.entries),
         sum(|report| report.acknowledged),
         sum(|report| report.pending),
+        sum(|report| report.jumps),
         most(|report| report.healed_ms),
     );
     eprintln!(

@@ -93,18 +93,21 @@ fn commitment(body: &[u8]) -> Option<Hash> {
 
 /// What is wrong with a frame an honest host sends to `peer`.
 pub(super) fn look_at_frame(id: NodeId, peer: NodeId, bytes: &[u8], disk: &Disk) -> Option<String> {
-    // Type 2 is a batch, 5 a cosigned checkpoint; the others carry neither entries nor signatures.
-    if !matches!(bytes.get(4), Some(2 | 5)) {
+    // Type 2 is a batch, 12 several, 5 a cosigned checkpoint; the others carry neither entries nor
+    // cosignatures.
+    if !matches!(bytes.get(4), Some(2 | 5 | 12)) {
         return None;
     }
+    let leak = |batch: std::sync::Arc<[u8]>| {
+        let batch = Batch::parse(batch).ok()?;
+        let mut entries = batch.entries();
+        let leak = entries.find(|entry| !entry.header().audience.contains(peer.partner()))?;
+        let (place, audience) = (leak.id(), leak.header().audience);
+        Some(format!("{id} sent {place}, which is for {audience}, to {peer}"))
+    };
     match Message::decode(bytes) {
-        Ok(Message::Batch { batch, .. }) => {
-            let batch = Batch::parse(batch).ok()?;
-            let mut entries = batch.entries();
-            let leak = entries.find(|entry| !entry.header().audience.contains(peer.partner()))?;
-            let (place, audience) = (leak.id(), leak.header().audience);
-            Some(format!("{id} sent {place}, which is for {audience}, to {peer}"))
-        }
+        Ok(Message::Batch { batch, .. }) => leak(batch),
+        Ok(Message::Batches { batches, .. }) => batches.into_iter().find_map(leak),
         Ok(Message::Cosigned { cosignatures, .. }) => {
             let mut made =
                 cosignatures.iter().filter_map(|bytes| Cosignature::from_bytes(bytes).ok());

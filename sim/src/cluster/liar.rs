@@ -288,7 +288,7 @@ impl Liar {
 
     fn head(log: LogId, scene: &Scene<'_>) -> LogHead {
         let head = scene.disk.store.head(&log).ok().flatten();
-        head.filter(|head| head.jump.is_none()).unwrap_or_else(|| LogHead::start(log))
+        head.filter(|head| head.jumps.is_empty()).unwrap_or_else(|| LogHead::start(log))
     }
 
     fn fork(&mut self, victim: HostIndex, lane: Precedence, readable: bool, scene: &Scene<'_>) {
@@ -363,7 +363,7 @@ impl Liar {
         let heads = scene.disk.store.heads().ok()?;
         let head =
             heads.into_iter().find(|head| head.log.node == other && head.log.lane == lane)?;
-        let head = Some(head).filter(|head| head.jump.is_none())?;
+        let head = Some(head).filter(|head| head.jumps.is_empty())?;
         let draft = Draft { audience: scene.cast.charter.everyone(), body: statement(b"forged") };
         let batch = self.continuation(&head, vec![draft], scene);
         Some((victim, lane, frame_of(batch.as_bytes().to_vec())))
@@ -453,7 +453,8 @@ impl Liar {
         let mut process = [0; 16];
         self.dice.entropy().fill_bytes(&mut process);
         let hello = Hello {
-            protocol: sync::limits::PROTOCOL_EDITION,
+            lowest: sync::limits::PROTOCOL_EDITIONS.0,
+            highest: sync::limits::PROTOCOL_EDITIONS.1,
             node: self.id,
             process,
             connection: 77,
@@ -461,6 +462,8 @@ impl Liar {
             charter_hash: charter.fingerprint().0,
             realm: charter.realm().clone(),
             logs: logs.into_iter().take(logs_max).collect(),
+            islands: Vec::new(),
+            later: Vec::new(),
         };
         (victim, Precedence::Flash, Message::Hello(hello).encode().into())
     }

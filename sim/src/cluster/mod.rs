@@ -45,11 +45,13 @@ pub struct Options {
     pub trace: bool,
     /// The planted bug; takes effect with the feature `planted-bugs` alone.
     pub bug: Option<Bug>,
+    /// Hosts begin with the first protocol edition and are upgraded one at a time, by a restart.
+    pub upgrade: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { entries: 200, trace: false, bug: None }
+        Self { entries: 200, trace: false, bug: None, upgrade: false }
     }
 }
 
@@ -73,6 +75,7 @@ pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
             pending: 0,
             byzantine: false,
             convicted: 0,
+            jumps: 0,
             faults: Counts::default(),
             virtual_s: 0,
             healed_ms: 0,

@@ -141,6 +141,8 @@ pub struct Report {
     pub byzantine: bool,
     /// Honest nodes that proved the byzantine partner's two histories.
     pub convicted: u64,
+    /// Times a copy jumped ahead of a gap.
+    pub jumps: u64,
     /// Faults by kind.
     pub faults: Counts,
     /// Virtual seconds from the first start to the last check.

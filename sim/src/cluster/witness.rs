@@ -1,7 +1,7 @@
 //! The checkers: they see everything, and say what must never happen when it does.
 //!
 //! - Every fact is a statement some client made, for an audience its reader belongs to, told once a
-//!   life in the order of its log, the same at every host.
+//!   life in the order of its log (what fills a gap in an order of its own), the same at every host.
 //! - What is acknowledged is durable where the acknowledgement says, then and at the end.
 //! - What a `holds` receipt covers is durable at its cosigner.
 //! - Nobody honest is found to have signed two histories. A byzantine partner's two histories are
@@ -62,7 +62,10 @@ struct Told {
     statements: BTreeSet<EntryId>,
     /// Of every fact: when it holds and what it is, by audience.
     facts: BTreeMap<Audience, BTreeMap<(Timestamp, EntryId), Hash>>,
-    next: BTreeMap<LogId, u64>,
+    /// The next index of each log, of what is told live or from the store, and of what fills gaps.
+    next: BTreeMap<(LogId, bool), u64>,
+    /// Every entry told.
+    entries: BTreeSet<EntryId>,
 }
 
 /// What was seen so far, and what was wrong with it.
@@ -184,6 +187,16 @@ impl Witness {
             Output::Receipt { log, size, by, kind: CosignatureKind::Holds } => {
                 self.look_at_receipt(*log, *size, *by, hosts);
             }
+            Output::RangeReceipt { log, from, to, by } => {
+                for index in [*from, *to - 1] {
+                    let entry = EntryId { log: *log, index };
+                    let seen = hosts.iter().find(|seen| seen.id == *by).expect("a host");
+                    let excused = seen.disk.was_rolled_back || self.is_liar(*by, hosts);
+                    if !is_durable(seen.disk, &entry) && !excused {
+                        self.fail(format!("{by} signed a range with {entry}, which it has not"));
+                    }
+                }
+            }
             Output::Equivocation { node, log, .. } => {
                 if self.is_liar(*node, hosts) && self.liar_signed_twice {
                     self.convicted.insert(host);
@@ -212,11 +225,12 @@ impl Witness {
             self.fail(format!("{id} opened {entry}, which is for {}", fact.audience));
         }
         let told = self.told.get_mut(&host).expect("a host starts before it tells");
-        let next = told.next.entry(entry.log).or_insert(0);
-        let in_order = entry.index >= *next;
+        let fills = arrival == Arrival::Backfilled;
+        let next = told.next.entry((entry.log, fills)).or_insert(0);
+        let in_order = entry.index >= *next && told.entries.insert(entry);
         *next = (*next).max(entry.index + 1);
         // The tail of an own log of before a rollback is put together from several copies.
-        let returned = entry.log.node == id && arrival == Arrival::Backfilled;
+        let returned = entry.log.node == id && fills;
         if !in_order && !returned {
             self.fail(format!("{id} told {entry} out of order or twice"));
         }
@@ -492,5 +506,8 @@ fn durable_size(disk: &Disk, log: &LogId) -> u64 {
 }
 
 fn is_durable(disk: &Disk, entry: &EntryId) -> bool {
-    durable_size(disk, &entry.log) > entry.index
+    let head = disk.store.head(&entry.log).ok().flatten();
+    head.is_some_and(|head| {
+        head.size() > entry.index || head.islands().any(|part| part.contains(&entry.index))
+    })
 }

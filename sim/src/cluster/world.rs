@@ -28,6 +28,10 @@ const HEALING_MAX: TimeDelta = TimeDelta::from_seconds(180);
 const RELAPSE: TimeDelta = TimeDelta::from_millis(300);
 /// How often hosts without a connection try to get one.
 const DIAL_EVERY: TimeDelta = TimeDelta::from_millis(300);
+/// Entries by which a lane is behind before it jumps.
+const JUMP_ENTRIES: u64 = 6;
+/// Between the upgrades of two hosts.
+const UPGRADE_EVERY: TimeDelta = TimeDelta::from_seconds(11);
 /// How often it is looked whether all agree.
 const LOOK_EVERY: TimeDelta = TimeDelta::from_millis(250);
 
@@ -83,6 +87,12 @@ pub(super) struct World<'a> {
     counts: Counts,
     calm_since: Option<Timestamp>,
     agreed: bool,
+    /// Jumps in lives that are over.
+    jumps: u64,
+}
+
+fn jumps(host: &Host) -> u64 {
+    host.node.as_ref().map_or(0, |node| node.counters().jumps)
 }
 
 impl<'a> World<'a> {
@@ -123,6 +133,7 @@ impl<'a> World<'a> {
             counts: Counts::default(),
             calm_since: None,
             agreed: false,
+            jumps: 0,
         }
     }
 
@@ -145,6 +156,7 @@ impl<'a> World<'a> {
             pending: self.witness.pending,
             byzantine: self.liar.is_some(),
             convicted: self.witness.convicted.len() as u64,
+            jumps: self.jumps + self.hosts.iter().map(jumps).sum::<u64>(),
             faults: self.counts,
             virtual_s: whole(self.now - START, 1_000_000_000),
             healed_ms: whole(healed, 1_000_000),
@@ -166,6 +178,17 @@ impl<'a> World<'a> {
         }
         for (at, mishap) in self.plan.mishaps.clone() {
             self.at(START + at, Event::Mishap(mishap));
+        }
+        if self.options.upgrade {
+            let mut at = START;
+            for host in 0..self.hosts.len() {
+                at += UPGRADE_EVERY;
+                let lasts = self.dice.millis(500..3_000);
+                self.at(
+                    at,
+                    Event::Mishap(Mishap::Crash { host, lasts, writing: false, again: false }),
+                );
+            }
         }
         self.at(START + self.plan.ends, Event::EndOfFaults);
     }
@@ -335,6 +358,14 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Lanes jump when they are a few entries behind, so that most seeds have gaps.
+    fn config(&self, host: HostIndex) -> Config {
+        let (lowest, highest) = limits::PROTOCOL_EDITIONS;
+        let old = self.options.upgrade && self.hosts[host].life == 0;
+        let highest = if old { lowest } else { highest };
+        Config { jump_entries: JUMP_ENTRIES, editions: (lowest, highest), ..Config::default() }
+    }
+
     fn start(&mut self, host: HostIndex) {
         if self.hosts[host].node.is_some() {
             return;
@@ -342,7 +373,7 @@ impl<'a> World<'a> {
         let Host { id, disk, .. } = &self.hosts[host];
         self.witness.start(host, *id, disk);
         let setup = Setup {
-            config: Config::default(),
+            config: self.config(host),
             charter: Arc::clone(&self.cast.charter),
             secrets: self.cast.secrets[host].clone(),
         };
@@ -459,9 +490,8 @@ impl<'a> World<'a> {
     }
 
     fn crash(&mut self, host: HostIndex, lasts: TimeDelta) {
-        if self.hosts[host].node.take().is_none() {
-            return;
-        }
+        let Some(node) = self.hosts[host].node.take() else { return };
+        self.jumps += node.counters().jumps;
         self.counts.add(Fault::Crash);
         self.hosts[host].life += 1;
         let Self { hosts, dice, counts, .. } = self;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use base::{NodeId, TimeDelta, Timestamp};
 use log::testing::{self, SeededRng, TestCharter};
 use log::{
-    CosignatureKind, EntryId, Fact, HighWater, Kind, MemoryStore, Precedence, Realm, Store,
-    StoreReadExt,
+    CosignatureKind, EntryId, Fact, FsckScope, HighWater, Kind, LogId, MemoryStore, Precedence,
+    Realm, Store, StoreReadExt, fsck,
 };
 use sync::wire::Message;
 use sync::{Append, Arrival, Config, Input, Level, Node, Op, Output, Setup, Ticket};
@@ -24,6 +24,9 @@ pub(crate) struct Host {
     pub(crate) out: Vec<Output>,
     /// Store operations wait here while the disk is held.
     pub(crate) held_writes: Option<Vec<Op>>,
+    /// Reads wait here while they are held.
+    pub(crate) held_loads: Option<Vec<(Op, LogId, u64, usize)>>,
+    pub(crate) config: Config,
 }
 
 pub(crate) struct Cluster {
@@ -34,6 +37,9 @@ pub(crate) struct Cluster {
     connected: BTreeSet<(usize, usize)>,
     tickets: u64,
     queue: VecDeque<(usize, Input)>,
+    /// Pairs between which nothing passes although they stay connected, and what waits there.
+    stalled: BTreeSet<(usize, usize)>,
+    waiting: Vec<(usize, usize, Input)>,
 }
 
 impl Cluster {
@@ -47,6 +53,8 @@ impl Cluster {
             high_water: None,
             out: Vec::new(),
             held_writes: None,
+            held_loads: None,
+            config: Config::default(),
         });
         let mut cluster = Self {
             hosts: hosts.collect(),
@@ -56,6 +64,8 @@ impl Cluster {
             connected: BTreeSet::new(),
             tickets: 0,
             queue: VecDeque::new(),
+            stalled: BTreeSet::new(),
+            waiting: Vec::new(),
         };
         for host in 0..nodes.len() {
             cluster.start(host);
@@ -91,7 +101,7 @@ impl Cluster {
 
     pub(crate) fn setup(&self, host: usize) -> Setup {
         Setup {
-            config: Config::default(),
+            config: self.hosts[host].config.clone(),
             charter: Arc::new(self.charter.charter.clone()),
             secrets: self.charter.secrets[&self.hosts[host].id].clone(),
         }
@@ -172,6 +182,10 @@ impl Cluster {
                     self.queue.push_back((host, Input::Stored { op, result }));
                 }
                 Output::Load { op, log, from, bytes_max } => {
+                    if let Some(held) = &mut self.hosts[host].held_loads {
+                        held.push((op, log, from, bytes_max));
+                        continue;
+                    }
                     let result = self.hosts[host].store.batches(&log, from, usize::MAX, bytes_max);
                     self.queue.push_back((host, Input::Loaded { op, result }));
                 }
@@ -179,7 +193,12 @@ impl Cluster {
                     let to = self.host_of(peer);
                     if self.is_connected(host, to) {
                         let (peer, bytes) = (self.hosts[host].id, bytes.to_vec());
-                        self.queue.push_back((to, Input::Received { peer, bytes }));
+                        let frame = Input::Received { peer, bytes };
+                        if self.stalled.contains(&(host.min(to), host.max(to))) {
+                            self.waiting.push((host, to, frame));
+                        } else {
+                            self.queue.push_back((to, frame));
+                        }
                     }
                 }
                 Output::Close { peer, .. } => {
@@ -191,6 +210,55 @@ impl Cluster {
                 _ => {}
             }
         }
+    }
+
+    /// Nothing passes between two hosts until [`Cluster::unstall`]; they stay connected.
+    pub(crate) fn stall(&mut self, one: usize, other: usize) {
+        self.stalled.insert((one.min(other), one.max(other)));
+    }
+
+    /// Everything that waited between two hosts passes.
+    pub(crate) fn unstall(&mut self, one: usize, other: usize) {
+        self.stalled.remove(&(one.min(other), one.max(other)));
+        let pair = [one, other];
+        for (from, to, frame) in std::mem::take(&mut self.waiting) {
+            if pair.contains(&from) && pair.contains(&to) {
+                self.queue.push_back((to, frame));
+            } else {
+                self.waiting.push((from, to, frame));
+            }
+        }
+        self.settle();
+    }
+
+    /// Answers the reads that a host holds back; those they lead to are held too.
+    pub(crate) fn release_loads(&mut self, host: usize) {
+        let held = self.hosts[host].held_loads.as_mut().map(std::mem::take).unwrap_or_default();
+        for (op, log, from, bytes_max) in held {
+            let result = self.hosts[host].store.batches(&log, from, usize::MAX, bytes_max);
+            self.input(host, Input::Loaded { op, result });
+        }
+    }
+
+    /// Lets a host read again.
+    pub(crate) fn read_again(&mut self, host: usize) {
+        self.release_loads(host);
+        while self.hosts[host].held_loads.as_ref().is_some_and(|held| !held.is_empty()) {
+            self.release_loads(host);
+        }
+        self.hosts[host].held_loads = None;
+    }
+
+    /// Every byte of a host's store verifies.
+    pub(crate) fn assert_clean(&self, host: usize) {
+        let Host { id, store, high_water, .. } = &self.hosts[host];
+        let scope = FsckScope {
+            charter: &self.charter.charter,
+            node: *id,
+            storage: Some(&self.charter.secrets[id].storage),
+            high_water: high_water.as_ref(),
+        };
+        assert_eq!(fsck(store, &scope).faults, [], "the store of {id}");
     }
 
     pub(crate) fn host_of(&self, id: NodeId) -> usize {

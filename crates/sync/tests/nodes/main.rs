@@ -6,5 +6,6 @@ mod cluster;
 mod evidence;
 mod exchange;
 mod explain;
+mod jumps;
 mod refusals;
 mod restarts;

@@ -107,7 +107,7 @@ fn a_hello_that_does_not_fit_closes_the_line_and_says_why() {
     let mut cluster = Cluster::three();
     let hello = hello_of(&mut cluster);
     let cases = [
-        (Hello { protocol: 2, ..hello.clone() }, "protocol edition 1"),
+        (Hello { lowest: 3, highest: 9, ..hello.clone() }, "protocol edition from 1 to 2"),
         (Hello { node: "USA-1".parse().unwrap(), ..hello.clone() }, "a hello from JPN-1"),
         (Hello { realm: Realm::Operational, ..hello.clone() }, "realm `exercise/test`"),
         (Hello { charter_hash: [1; 32], ..hello.clone() }, "charter edition 1"),
