@@ -90,18 +90,18 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn from_levels(&self, height: u32, index: u64) -> Option<Hash> {
+    fn in_levels(&self, height: u32, index: u64) -> Option<Hash> {
         let level = usize::try_from(height / LEVEL_HEIGHT).ok()?.checked_sub(1)?;
         let above = height % LEVEL_HEIGHT;
         self.levels.get(level)?.as_slice().node(above, index)
     }
 
-    fn from_leaves(&self, height: u32, index: u64) -> Option<Hash> {
+    fn in_leaves(&self, height: u32, index: u64) -> Option<Hash> {
         let offset = index.checked_shl(height)?.checked_sub(self.first)?;
         self.leaves.node(height, offset >> height)
     }
 
-    fn from_edge(&self, height: u32, index: u64) -> Option<Hash> {
+    fn on_edge(&self, height: u32, index: u64) -> Option<Hash> {
         let size = self.frontier.size();
         let is_peak = size >> height & 1 == 1 && size >> height == index + 1;
         let place = (size >> height).count_ones() as usize;
@@ -111,9 +111,9 @@ impl Known<'_> {
 
 impl Nodes for Known<'_> {
     fn node(&self, height: u32, index: u64) -> Option<Hash> {
-        self.from_edge(height, index)
-            .or_else(|| self.from_levels(height, index))
-            .or_else(|| self.from_leaves(height, index))
+        self.on_edge(height, index)
+            .or_else(|| self.in_levels(height, index))
+            .or_else(|| self.in_leaves(height, index))
     }
 }
 

@@ -274,7 +274,9 @@ impl Node {
                     (start, gaps) = session.standing(&log, size);
                 }
                 outgoing.insert(log, Outgoing::new(start));
-                gaps.into_iter().for_each(|gap| backfill.open(log, gap));
+                for gap in gaps {
+                    backfill.open(log, gap);
+                }
             } else if of_peer.get(&log).is_some_and(|known| there < *known) {
                 outgoing.insert(log, Outgoing::new(there));
             }

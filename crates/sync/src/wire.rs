@@ -402,7 +402,9 @@ impl Jump {
         put_short(out, &self.checkpoint);
         for hashes in [&self.peaks, &self.proof] {
             out.push(u8::try_from(hashes.len()).expect("at most 65 hashes"));
-            hashes.iter().for_each(|hash| out.extend_from_slice(hash));
+            for hash in hashes {
+                out.extend_from_slice(hash);
+            }
         }
     }
 
