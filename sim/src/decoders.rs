@@ -14,7 +14,7 @@ use log::{
     LaneWriter, LineCheck, LogHead, LogId, LogState, NodeSecrets, Precedence, Pulse, Realm,
     RootSecret, SignedCheckpoint, kinds,
 };
-use sync::wire::{Hello, Message};
+use sync::wire::{Hello, Jump, Message};
 
 /// One decoder.
 #[derive(Clone, Copy)]
@@ -131,6 +131,11 @@ fn frames(bytes: &[u8]) {
         assert_eq!(message.encode(), bytes, "a frame is written as it was read");
         match message {
             Message::Batch { batch, .. } => batches(&batch),
+            Message::Batches { batches: several, .. } => {
+                for batch in &several {
+                    batches(batch);
+                }
+            }
             Message::Cosigned { checkpoint, cosignatures } => {
                 notes(&checkpoint);
                 for bytes in &cosignatures {
@@ -307,7 +312,8 @@ fn frame_seeds() -> Vec<Vec<u8>> {
     let (checkpoint, cosignatures) = receipts();
     let at = Timestamp::from_seconds(1_800_000_000);
     let hello = Hello {
-        protocol: sync::limits::PROTOCOL_EDITION,
+        lowest: sync::limits::PROTOCOL_EDITIONS.0,
+        highest: sync::limits::PROTOCOL_EDITIONS.1,
         node: log.node,
         process: [1; 16],
         connection: 1,
@@ -315,10 +321,16 @@ fn frame_seeds() -> Vec<Vec<u8>> {
         charter_hash: [2; 32],
         realm: realm(),
         logs: vec![(*log, 2)],
+        islands: vec![(*log, 3, 5)],
+        later: Vec::new(),
     };
+    let jump = Jump { checkpoint: checkpoint.clone(), peaks: vec![[3; 32]], proof: vec![[4; 32]] };
     let messages = [
         Message::Hello(hello),
+        Message::Batches { complete: true, batches: vec![batch.clone(), batch.clone()] },
         Message::Batch { complete: true, batch },
+        Message::Jump(jump),
+        Message::Above { log: *log, from: 3, to: 5 },
         Message::Held { log: *log, size: 2 },
         Message::Want { log: *log, from: 1 },
         Message::Cosigned { checkpoint, cosignatures },
