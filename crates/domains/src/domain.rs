@@ -112,6 +112,8 @@ pub struct KindInfo {
     pub from_json: fn(&Value) -> Result<Vec<u8>, DecodeError>,
     /// JSON from content bytes.
     pub to_json: fn(&[u8]) -> Result<Value, DecodeError>,
+    /// Whether content bytes are what the kind's layout and its own checks allow.
+    pub check: fn(&[u8]) -> Result<(), DecodeError>,
 }
 
 impl KindInfo {
@@ -139,6 +141,7 @@ impl KindInfo {
                 serde_json::to_value(content)
                     .map_err(|error| DecodeError::new("content JSON can carry", error.to_string()))
             },
+            check: |bytes| decode_content::<T>(bytes).map(drop),
         }
     }
 }

@@ -33,7 +33,9 @@ pub use domain::{
 };
 pub use registry::{Capabilities, Slot};
 pub use signals::{Certainty, Finding, Findings, Region, Severity, Signal, Signals};
-pub use view::{Cut, FoldError, Order, View, ViewName};
+pub use view::{
+    Cut, FACTS_KEPT_BYTES_MAX, FACTS_KEPT_MAX, FoldError, Heard, Order, Placed, View, ViewName,
+};
 
 registry::registry! {
     track

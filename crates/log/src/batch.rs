@@ -22,7 +22,7 @@ use std::sync::Arc;
 use base::{PartnerId, limits};
 
 use crate::codec::{Put, Reader};
-use crate::entry::{BODY_BYTES_MAX, leaf_hash, log_part};
+use crate::entry::{BODY_BYTES_MAX, LeafHasher, log_part};
 use crate::keys::Hash;
 use crate::merkle::{Frontier, cover, node_hash};
 use crate::{Charter, Entry, EntryHeader, Error, LogId, SignedCheckpoint};
@@ -38,7 +38,7 @@ pub struct Batch {
     bytes: Arc<[u8]>,
     checkpoint: SignedCheckpoint,
     first: u64,
-    items: Vec<Item>,
+    items: Arc<Vec<Item>>,
 }
 
 /// One or more leaves of a batch.
@@ -75,7 +75,7 @@ impl Batch {
     pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Self, Error> {
         let bytes: Arc<[u8]> = bytes.into();
         let (checkpoint, first, at) = Self::parse_start(&bytes)?;
-        let items = read_items(&bytes, &checkpoint, first, at)?;
+        let items = Arc::new(read_items(&bytes, &checkpoint, first, at)?);
         Ok(Self { bytes, checkpoint, first, items })
     }
 
@@ -113,17 +113,17 @@ impl Batch {
         first: u64,
         at: usize,
     ) -> Result<Self, Error> {
-        let items = read_items(&bytes, &checkpoint, first, at)?;
+        let items = Arc::new(read_items(&bytes, &checkpoint, first, at)?);
         Ok(Self { bytes, checkpoint, first, items })
     }
 
-    pub(crate) const fn from_parts(
+    pub(crate) fn from_parts(
         bytes: Arc<[u8]>,
         checkpoint: SignedCheckpoint,
         first: u64,
         items: Vec<Item>,
     ) -> Self {
-        Self { bytes, checkpoint, first, items }
+        Self { bytes, checkpoint, first, items: Arc::new(items) }
     }
 
     /// The bytes.
@@ -167,7 +167,7 @@ impl Batch {
     /// Appends the leaves to `frontier`, which must stand at [`Batch::first`].
     pub(crate) fn extend(&self, frontier: &mut Frontier) {
         assert_eq!(frontier.size(), self.first, "a batch extends the frontier at its first index");
-        for item in &self.items {
+        for item in self.items.iter() {
             match item {
                 Item::Entry(entry) => frontier.push(*entry.leaf_hash()),
                 Item::Hidden(run) => {
@@ -183,7 +183,7 @@ impl Batch {
     /// completes; for batches that carry everything whole.
     pub(crate) fn extend_noting(&self, frontier: &mut Frontier, completed: &mut Vec<Hash>) {
         assert_eq!(frontier.size(), self.first, "a batch extends the frontier at its first index");
-        for item in &self.items {
+        for item in self.items.iter() {
             match item {
                 Item::Entry(entry) => frontier.push_noting(*entry.leaf_hash(), completed),
                 Item::Hidden(run) => {
@@ -199,7 +199,7 @@ impl Batch {
     /// does not.
     pub fn leaf_hashes(&self, from: u64) -> Option<Vec<Hash>> {
         let mut hashes = Vec::new();
-        for item in &self.items {
+        for item in self.items.iter() {
             let Item::Entry(entry) = item else { return None };
             if entry.id().index >= from {
                 hashes.push(*entry.leaf_hash());
@@ -230,7 +230,7 @@ impl Batch {
         }
         let mut writer = BatchWriter::new(&self.checkpoint, self.first);
         let mut hidden = Run::new(self.first);
-        for item in &self.items {
+        for item in self.items.iter() {
             match item {
                 Item::Entry(entry) if readable(item) => {
                     writer.hidden(&hidden);
@@ -255,7 +255,7 @@ fn read_items(
     let mut reader = Reader::new("a batch", bytes);
     reader.take(at, "a batch's start")?;
     let log = checkpoint.checkpoint.log;
-    let log_part = log_part(&checkpoint.checkpoint.realm, &log);
+    let mut hasher = LeafHasher::new(&log_part(&checkpoint.checkpoint.realm, &log));
     let end = checkpoint.checkpoint.size;
     let mut next = first;
     let mut items = Vec::new();
@@ -293,7 +293,7 @@ fn read_items(
                 }
                 let entry_part = start..reader.at();
                 let body = reader.blob(BODY_BYTES_MAX, "a body of at most 256 KiB")?;
-                let hash = leaf_hash(&log_part, &bytes[entry_part], body);
+                let hash = hasher.hash(&bytes[entry_part], body);
                 let body = reader.at() - body.len()..reader.at();
                 items.push(Item::Entry(Entry::new(header, hash, bytes.clone(), body)));
                 next += 1;
@@ -325,6 +325,24 @@ impl BatchWriter {
         self.bytes.put_u8(TAG_ENTRY);
         header.put_entry_part(&mut self.bytes);
         self.bytes.put_blob(body);
+    }
+
+    /// Appends an entry whose body is written and sealed where it stays: `entry_part` is its header's
+    /// second part, `put` appends the body. Gives the body's place.
+    pub(crate) fn entry_in_place(
+        &mut self,
+        entry_part: &[u8],
+        put: impl FnOnce(&mut Vec<u8>),
+    ) -> Range<usize> {
+        self.bytes.put_u8(TAG_ENTRY);
+        self.bytes.put(entry_part);
+        let at = self.bytes.len();
+        self.bytes.put_u32(0);
+        put(&mut self.bytes);
+        let body = at + 4..self.bytes.len();
+        let length = u32::try_from(body.len()).expect("bodies are far below 4 GiB");
+        self.bytes[at..at + 4].copy_from_slice(&length.to_be_bytes());
+        body
     }
 
     fn hidden(&mut self, run: &Run) {

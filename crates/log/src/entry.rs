@@ -21,11 +21,10 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use base::{NodeId, Timestamp, limits};
 
 use crate::codec::{Put, Reader};
-use crate::keys::Hash;
+use crate::keys::{Hash, sha256};
 use crate::{Audience, EntryId, Error, Kind, LogId, Precedence, Realm};
 
 /// A plain, decoded statement as domains read it. Debug output leaves the content out.
@@ -163,14 +162,26 @@ pub(crate) fn log_part(realm: &Realm, log: &LogId) -> Vec<u8> {
     bytes
 }
 
-/// The leaf hash over both header parts and the body as sealed.
-pub(crate) fn leaf_hash(log_part: &[u8], entry_part: &[u8], body: &[u8]) -> Hash {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&[0]);
-    context.update(log_part);
-    context.update(entry_part);
-    context.update(body);
-    context.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+/// Hashes the leaves of one log: both header parts and the body as sealed. The part that is the same
+/// for all of them is laid out once, so that a leaf is one call of the hash.
+#[derive(Debug)]
+pub(crate) struct LeafHasher {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl LeafHasher {
+    pub(crate) fn new(log_part: &[u8]) -> Self {
+        let bytes = [&[0], log_part].concat();
+        Self { start: bytes.len(), bytes }
+    }
+
+    pub(crate) fn hash(&mut self, entry_part: &[u8], body: &[u8]) -> Hash {
+        self.bytes.truncate(self.start);
+        self.bytes.extend_from_slice(entry_part);
+        self.bytes.extend_from_slice(body);
+        sha256(&self.bytes)
+    }
 }
 
 /// What an entry says, before sealing. Debug output leaves the content out.
@@ -190,15 +201,20 @@ impl fmt::Debug for Body {
     }
 }
 
+/// Appends a body before sealing.
+pub(crate) fn put_body(kind: &Kind, edition: u16, content: &[u8], out: &mut Vec<u8>) {
+    out.put_short_text(kind.as_str());
+    out.put_u16(edition);
+    out.extend_from_slice(content);
+}
+
 /// Most bytes of an encoded body with its seal.
 pub(crate) const BODY_BYTES_MAX: usize =
     1 + Kind::BYTES_MAX + 2 + limits::ENTRY_CONTENT_BYTES_MAX + crate::seal::TAG_BYTES;
 
 impl Body {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        out.put_short_text(self.kind.as_str());
-        out.put_u16(self.edition);
-        out.extend_from_slice(&self.content);
+        put_body(&self.kind, self.edition, &self.content, out);
     }
 
     pub(crate) fn is_encoded_as(&self, bytes: &[u8]) -> bool {
@@ -208,21 +224,28 @@ impl Body {
     }
 
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new("a body", bytes);
+        Self::take(bytes.to_vec())
+    }
+
+    /// Reads a body in place: its content stays in the memory it came in.
+    pub(crate) fn take(mut bytes: Vec<u8>) -> Result<Self, Error> {
+        let mut reader = Reader::new("a body", &bytes);
         let length = usize::from(reader.u8("a kind's length")?);
         let name = reader.take(length, "a kind")?;
         let kind = Kind::from_bytes(name)
             .ok_or_else(|| reader.error("a kind", format!("`{}`", name.escape_ascii())))?;
         let edition = reader.u16("an edition")?;
-        let content = &bytes[reader.at()..];
-        if content.len() > limits::ENTRY_CONTENT_BYTES_MAX {
+        let start = reader.at();
+        let content_bytes = bytes.len() - start;
+        if content_bytes > limits::ENTRY_CONTENT_BYTES_MAX {
             return Err(Error::Limit {
                 what: "bytes of content",
                 max: limits::ENTRY_CONTENT_BYTES_MAX as u64,
-                got: content.len() as u64,
+                got: content_bytes as u64,
             });
         }
-        Ok(Self { kind, edition, content: content.to_vec() })
+        bytes.drain(..start);
+        Ok(Self { kind, edition, content: bytes })
     }
 }
 

@@ -381,7 +381,7 @@ fn any<K, T>(
     Err(last)
 }
 
-fn read_bodies<S: StoreRead + ?Sized>(
+pub(crate) fn read_bodies<S: StoreRead + ?Sized>(
     store: &S,
     storage: &StorageKey,
     batch: &Batch,

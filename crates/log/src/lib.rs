@@ -102,6 +102,7 @@ pub use store::{
     Cursor, JUMPS_MAX, Jump, KeyValue, LogHead, Row, Store, StoreError, StoreRead, StoreReadExt,
     Table, Write,
 };
+pub use stored::{StoredFacts, stored_facts};
 pub use subtrees::Subtrees;
 pub use trim::{Trim, TrimmedLog, trim_after};
 pub use writer::{Appended, Draft, EPOCH_AGE_MAX, EPOCH_ENTRIES_MAX, LaneWriter};

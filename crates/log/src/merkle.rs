@@ -3,19 +3,16 @@
 //! Leaf hash: SHA-256(0x00 | leaf); node hash: SHA-256(0x01 | left | right); the empty tree's root is
 //! SHA-256 of nothing (RFC 9162 section 2.1.1). Proof layout: section 2.1.3.1 and 2.1.4.1.
 
-use aws_lc_rs::digest;
-
 use crate::keys::{Hash, sha256};
 use crate::subtrees::LEVEL_HEIGHT;
 use crate::{Error, codec};
 
 /// The hash of an inner node.
 pub(crate) fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&[1]);
-    context.update(left);
-    context.update(right);
-    context.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+    let mut bytes = [1; 65];
+    bytes[1..33].copy_from_slice(left);
+    bytes[33..].copy_from_slice(right);
+    sha256(&bytes)
 }
 
 /// The right edge of a tree: the roots of its perfect subtrees, largest first. Enough to append and

@@ -365,6 +365,8 @@ pub(crate) fn check_entries(
 ) -> Result<(), RejectReason> {
     let origin = batch.log().node.partner();
     let mut edition = 0;
+    // Audience and edition of the entry before, if they were found good: most follow suit.
+    let mut good: Option<(Audience, u32)> = None;
     for item in batch.items() {
         let Item::Entry(entry) = item else { continue };
         let header = entry.header();
@@ -380,10 +382,13 @@ pub(crate) fn check_entries(
             return Err(RejectReason::CharterUnknown { have, got });
         }
         let audience = header.audience;
-        let agreed =
-            header.charter_edition < charter.edition() || charter.allows(origin, &audience);
-        if !audience.contains(me) || !audience.contains(origin) || !agreed {
-            return Err(RejectReason::NotReleasable { partner: me, index, audience });
+        if good != Some((audience, header.charter_edition)) {
+            let agreed =
+                header.charter_edition < charter.edition() || charter.allows(origin, &audience);
+            if !audience.contains(me) || !audience.contains(origin) || !agreed {
+                return Err(RejectReason::NotReleasable { partner: me, index, audience });
+            }
+            good = Some((audience, header.charter_edition));
         }
         cursor.logged = header.logged;
         edition = header.charter_edition;

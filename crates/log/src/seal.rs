@@ -32,6 +32,7 @@ use zeroize::Zeroizing;
 
 use crate::codec::{Put, Reader};
 use crate::contents::kinds;
+use crate::entry::log_part;
 use crate::keys::{Hash, sha256};
 use crate::{
     Audience, Body, Entry, EntryHeader, EntryId, Error, LogId, Realm, Verified, base64, bugs,
@@ -134,12 +135,12 @@ impl EpochKey {
         tag.as_ref().try_into().expect("AES-GCM tags have 16 bytes")
     }
 
-    fn open(&self, index: u64, header: &[u8], sealed: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    fn open(&self, index: u64, header: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let split = sealed.len().checked_sub(TAG_BYTES)?;
         let (body, tag) = sealed.split_at(split);
-        out.clear();
-        out.resize(split, 0);
-        self.0.open_separate_gather(nonce(index), Aad::from(header), body, tag, out).ok()
+        let mut out = vec![0; split];
+        self.0.open_separate_gather(nonce(index), Aad::from(header), body, tag, &mut out).ok()?;
+        Some(out)
     }
 }
 
@@ -340,13 +341,20 @@ pub struct EpochRing {
     realm: Realm,
     node: NodeId,
     kem: Vec<KemSecret>,
-    keys: BTreeMap<(LogId, u64), (Audience, EpochKey)>,
+    keys: BTreeMap<(LogId, u64), Known>,
     /// Epoch entries whose wraps are opened at first use.
     deferred: BTreeMap<(LogId, u64), Verified<Entry>>,
     /// Epochs whose entry is no good; every body under them fails the same way.
     failed: BTreeMap<(LogId, u64), OpenProblem>,
-    plain: Vec<u8>,
+}
+
+/// An epoch this node can open.
+struct Known {
+    audience: Audience,
+    key: EpochKey,
+    /// A header's bytes; the first `log_part` of them are the same for the whole log.
     header: Vec<u8>,
+    log_part: usize,
 }
 
 impl EpochRing {
@@ -359,8 +367,6 @@ impl EpochRing {
             keys: BTreeMap::new(),
             deferred: BTreeMap::new(),
             failed: BTreeMap::new(),
-            plain: Vec::new(),
-            header: Vec::new(),
         }
     }
 
@@ -381,7 +387,12 @@ impl EpochRing {
             if body.kind == kinds::EPOCH {
                 let slot = (header.id.log, header.id.index + 1);
                 match self.unwrap(header, &body.content) {
-                    Ok(key) => self.keys.insert(slot, (header.audience, key)),
+                    Ok(key) => {
+                        let audience = header.audience;
+                        let header = log_part(&self.realm, &header.id.log);
+                        let log_part = header.len();
+                        self.keys.insert(slot, Known { audience, key, header, log_part })
+                    }
                     Err(problem) => {
                         self.failed.insert(slot, problem.clone());
                         return Err(problem);
@@ -397,19 +408,17 @@ impl EpochRing {
         if let Some(problem) = self.failed.get(&slot) {
             return Err(problem.clone());
         }
-        let Some((audience, key)) = self.keys.get(&slot) else {
+        let Some(known) = self.keys.get_mut(&slot) else {
             let epoch_entry = EntryId { log: header.id.log, index: header.epoch - 1 };
             return Err(OpenProblem::UnknownEpoch { epoch_entry });
         };
-        if *audience != header.audience {
+        if known.audience != header.audience {
             return Err(OpenProblem::BadSeal);
         }
-        self.header = header.to_bytes(&self.realm);
-        key.open(header.id.index, &self.header, entry.sealed_body(), &mut self.plain)
-            .ok_or(OpenProblem::BadSeal)?;
-        let body = Body::read(&self.plain).map_err(|_| OpenProblem::BadBody)?;
-        zeroize::Zeroize::zeroize(&mut self.plain);
-        Ok(body)
+        known.header.truncate(known.log_part);
+        header.put_entry_part(&mut known.header);
+        let plain = known.key.open(header.id.index, &known.header, entry.sealed_body());
+        Body::take(plain.ok_or(OpenProblem::BadSeal)?).map_err(|_| OpenProblem::BadBody)
     }
 
     /// Keeps an epoch entry to be learned at the first body that needs it; opening a wrap costs some

@@ -14,9 +14,9 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::codec::{Put, Reader};
-use crate::entry::BODY_BYTES_MAX;
+use crate::entry::{BODY_BYTES_MAX, put_body};
 use crate::seal::TAG_BYTES;
-use crate::{Body, Checkpoint, Error};
+use crate::{Body, Checkpoint, Error, Kind};
 
 /// A node's own key for what it keeps. Blank in debug output; wiped when dropped.
 pub struct StorageKey {
@@ -46,13 +46,27 @@ impl StorageKey {
     /// Seals the bodies of the batch that starts at `first` and ends at `checkpoint`; each with its
     /// index, ascending.
     pub fn wrap(&self, first: u64, checkpoint: &Checkpoint, bodies: &[(u64, Body)]) -> Vec<u8> {
-        let mut wrapped = Vec::new();
-        for (index, body) in bodies {
+        let bodies = bodies.iter();
+        let parts = bodies.map(|(index, b)| (*index, &b.kind, b.edition, b.content.as_slice()));
+        self.wrap_parts(first, checkpoint, parts)
+    }
+
+    /// The same from bodies in parts: index, kind, edition, content.
+    pub(crate) fn wrap_parts<'b>(
+        &self,
+        first: u64,
+        checkpoint: &Checkpoint,
+        bodies: impl Iterator<Item = (u64, &'b Kind, u16, &'b [u8])> + Clone,
+    ) -> Vec<u8> {
+        let bytes =
+            bodies.clone().map(|(_, kind, _, content)| 9 + kind.as_str().len() + content.len());
+        let mut wrapped = Vec::with_capacity(bytes.sum::<usize>() + TAG_BYTES);
+        for (index, kind, edition, content) in bodies {
             let offset = index.checked_sub(first).and_then(|offset| u16::try_from(offset).ok());
             wrapped.put_u16(offset.expect("bodies lie in their batch of at most 4096"));
             let at = wrapped.len();
             wrapped.put_u32(0);
-            body.put(&mut wrapped);
+            put_body(kind, edition, content, &mut wrapped);
             let length = u32::try_from(wrapped.len() - at - 4).expect("bodies are below 4 GiB");
             wrapped[at..at + 4].copy_from_slice(&length.to_be_bytes());
         }

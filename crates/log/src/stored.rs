@@ -1,6 +1,9 @@
 //! What is read back from a node's own store, and what a frame says before it is checked.
 
-use crate::{Batch, Entry, Error, LogId, Verified};
+use std::ops::Range;
+
+use crate::fsck::read_bodies;
+use crate::{Batch, Entry, Error, Fact, LogId, StorageKey, StoreRead, StoreReadExt, Verified};
 
 impl Batch {
     /// The log a batch claims to be of, before anything in it is checked.
@@ -15,4 +18,42 @@ impl Batch {
     pub fn stored_entries(&self) -> impl Iterator<Item = Verified<Entry>> {
         self.entries().cloned().map(Verified::new)
     }
+}
+
+/// A part of a log, read back from this node's own store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredFacts {
+    /// The statements this node can read, in order.
+    pub facts: Vec<Fact>,
+    /// Which entries were looked at; nothing once the end is reached.
+    pub read: Vec<Range<u64>>,
+}
+
+/// The statements of `log` from index `from` on, in whole batches of about `bytes_max` bytes; the
+/// first batch may begin before `from`, and its earlier statements are left out.
+///
+/// Rows are checked by their digests only: [`crate::fsck()`] verifies the log itself.
+pub fn stored_facts<S: StoreRead + ?Sized>(
+    store: &S,
+    storage: &StorageKey,
+    log: &LogId,
+    from: u64,
+    bytes_max: usize,
+) -> Result<StoredFacts, Error> {
+    let mut found = StoredFacts::default();
+    for batch in store.batches(log, from, usize::MAX, bytes_max)? {
+        let mut bodies = read_bodies(store, storage, &batch)?;
+        for entry in batch.stored_entries() {
+            let index = entry.id().index;
+            if let Some(body) = bodies.remove(&index).filter(|_| index >= from) {
+                found.facts.push(Fact::new(&entry, body));
+            }
+        }
+        let start = batch.first().max(from);
+        match found.read.last_mut() {
+            Some(last) if last.end == start => last.end = batch.end(),
+            _ => found.read.push(start..batch.end()),
+        }
+    }
+    Ok(found)
 }

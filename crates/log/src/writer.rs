@@ -3,14 +3,17 @@
 //! One [`LaneWriter::append`] makes one batch with one signature. What it returns is not part of the
 //! log until the store has it:
 //!
-//! 1. `append` gives an [`Appended`]; the writer waits.
-//! 2. The shell commits [`Appended::writes`], then the high-water file.
-//! 3. `Ok`: [`LaneWriter::settle`], and only now may the batch be sent or folded.
-//!    `Err`: commit the same writes again (byte for byte the same), or read the store: if the batch is
-//!    there, `settle`; if it is not, [`LaneWriter::abandon_epoch`], which drops every epoch key so that
-//!    no index is ever sealed twice under one key.
+//! 1. `append` gives an [`Appended`], which continues the one before it, settled or not: the next
+//!    batch is sealed while the store still writes.
+//! 2. The shell commits [`Appended::writes`] in the order of the log, several batches in one act or
+//!    one after the other, then the high-water file.
+//! 3. `Ok`: [`LaneWriter::settle`] for each batch in order, and only now may it be sent or folded.
+//!    `Err`: commit the same writes again (byte for byte the same) before those of any later batch, or
+//!    read the store: if the batch is there, `settle`; if it is not, [`LaneWriter::abandon_epoch`],
+//!    which drops it, every batch after it and every epoch key, so that no index is ever sealed twice
+//!    under one key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use base::{NodeId, TimeDelta, Timestamp, limits};
 
 use crate::batch::BatchWriter;
 use crate::contents::kinds;
-use crate::entry::{BODY_BYTES_MAX, leaf_hash, log_part};
+use crate::entry::{BODY_BYTES_MAX, LeafHasher, log_part, put_body};
 use crate::keys::{Hash, Signature, SigningKey};
 use crate::seal::{EpochKey, EpochScope, TAG_BYTES, make_epoch};
 use crate::store::Cursor;
@@ -59,16 +62,11 @@ pub struct Appended {
 impl Appended {
     /// What to commit, in one act. Making it again gives the same bytes.
     pub fn writes(&self, storage: &StorageKey) -> Vec<Write> {
-        let bodies: Vec<(u64, Body)> = self
-            .facts
-            .iter()
-            .map(|fact| {
-                let content = fact.content.clone();
-                (fact.id.index, Body { kind: fact.kind, edition: fact.edition, content })
-            })
-            .collect();
         let checkpoint = &self.checkpoint.checkpoint;
-        let wrapped = storage.wrap(self.batch.first(), checkpoint, &bodies);
+        let facts = self.facts.iter();
+        let bodies =
+            facts.map(|fact| (fact.id.index, &fact.kind, fact.edition, fact.content.as_slice()));
+        let wrapped = storage.wrap_parts(self.batch.first(), checkpoint, bodies);
         vec![
             Write::Batch(self.batch.clone()),
             Write::Head(self.head.clone()),
@@ -91,7 +89,8 @@ pub struct LaneWriter {
     log_part: Vec<u8>,
     cursor: Cursor,
     epochs: BTreeMap<Audience, Epoch>,
-    pending: Option<(Cursor, BTreeMap<Audience, Epoch>)>,
+    /// What each batch that is not settled leads to, in order.
+    pending: VecDeque<(Cursor, BTreeMap<Audience, Epoch>)>,
 }
 
 /// A key in use.
@@ -125,7 +124,7 @@ impl LaneWriter {
             log_part,
             cursor: head.done.clone(),
             epochs: BTreeMap::new(),
-            pending: None,
+            pending: VecDeque::new(),
         }
     }
 
@@ -146,8 +145,16 @@ impl LaneWriter {
     }
 
     /// Whether a batch waits to be settled or abandoned.
-    pub const fn is_waiting(&self) -> bool {
-        self.pending.is_some()
+    pub fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Where the next batch begins: after the last one made, settled or not.
+    fn newest(&self) -> (&Cursor, &BTreeMap<Audience, Epoch>) {
+        match self.pending.back() {
+            Some((cursor, epochs)) => (cursor, epochs),
+            None => (&self.cursor, &self.epochs),
+        }
     }
 
     /// How many of `drafts`, from the first, surely fit one batch, epoch entries included.
@@ -176,7 +183,7 @@ impl LaneWriter {
     /// Seals, hashes and signs one batch. Nothing changes if it is refused.
     ///
     /// # Panics
-    /// If the batch before is neither settled nor abandoned, or `drafts` is empty.
+    /// If `drafts` is empty.
     pub fn append(
         &mut self,
         drafts: Vec<Draft>,
@@ -185,48 +192,57 @@ impl LaneWriter {
         now: Timestamp,
         rng: &mut dyn rand_core::CryptoRng,
     ) -> Result<Appended, Error> {
-        assert!(self.pending.is_none(), "the batch before is settled or abandoned first");
         assert!(!drafts.is_empty(), "a batch has at least one entry");
         assert_eq!(*charter.realm(), self.realm, "one process serves one realm");
+        let mut good = None;
         for draft in &drafts {
-            self.check(draft, charter)?;
+            self.check(draft, &mut good, charter)?;
         }
-        clock.observe(self.cursor.logged, Timestamp::MAX);
+        clock.observe(self.newest().0.logged, Timestamp::MAX);
         let mut assembly = Assembly::new(self);
         for draft in drafts {
             let epoch = self.epoch_for(&mut assembly, draft.audience, charter, clock, now, rng)?;
             assembly.push(self, draft, epoch, charter.edition(), clock.next(now))?;
         }
         let (appended, cursor, epochs) = assembly.finish(self);
-        self.pending = Some((cursor, epochs));
+        self.pending.push_back((cursor, epochs));
         Ok(appended)
     }
 
-    /// The batch is in the store.
+    /// The oldest batch that waits is in the store.
     pub fn settle(&mut self) {
-        let (cursor, epochs) = self.pending.take().expect("a batch waits to be settled");
+        let (cursor, epochs) = self.pending.pop_front().expect("a batch waits to be settled");
         self.cursor = cursor;
         self.epochs = epochs;
     }
 
     /// Seals what comes next under new keys, whose entries stand above everything appended so far: a
     /// reader that skips what is below can open what is above.
-    ///
-    /// # Panics
-    /// If the batch before is neither settled nor abandoned.
     pub fn renew_epochs(&mut self) {
-        assert!(self.pending.is_none(), "the batch before is settled or abandoned first");
-        self.epochs.clear();
+        match self.pending.back_mut() {
+            Some((_, epochs)) => epochs.clear(),
+            None => self.epochs.clear(),
+        }
     }
 
-    /// The batch is not in the store and never will be: forget it and every epoch key.
+    /// The oldest batch that waits is not in the store and never will be: forget it, those after it
+    /// and every epoch key.
     pub fn abandon_epoch(&mut self) {
-        self.pending = None;
+        self.pending.clear();
         self.epochs.clear();
     }
 
-    fn check(&self, draft: &Draft, charter: &Charter) -> Result<(), Error> {
-        if !charter.allows(self.log.node.partner(), &draft.audience) {
+    /// `good` is the audience last found allowed: most drafts follow suit.
+    fn check(
+        &self,
+        draft: &Draft,
+        good: &mut Option<Audience>,
+        charter: &Charter,
+    ) -> Result<(), Error> {
+        if *good == Some(draft.audience) {
+        } else if charter.allows(self.log.node.partner(), &draft.audience) {
+            *good = Some(draft.audience);
+        } else {
             return Err(Error::NotInCharter {
                 what: "an audience with this node's partner",
                 got: draft.audience.to_string(),
@@ -292,26 +308,28 @@ struct Assembly {
     leaves: Vec<(EntryHeader, Hash, Range<usize>)>,
     facts: Vec<Fact>,
     completed: Vec<Hash>,
+    /// Both parts of the header being sealed; the first stays.
     header: Vec<u8>,
-    body: Vec<u8>,
+    hasher: LeafHasher,
 }
 
 impl Assembly {
     fn new(writer: &LaneWriter) -> Self {
-        let cursor = writer.cursor.clone();
+        let (cursor, epochs) = writer.newest();
+        let (cursor, epochs) = (cursor.clone(), epochs.clone());
         let first = cursor.frontier.size();
         Self {
             first,
             // Root and signature are known only at the end; their places are kept.
             out: BatchWriter::new(&writer.unsigned(0, [0; 32]), first),
             cursor,
-            epochs: writer.epochs.clone(),
+            epochs,
             settled: BTreeMap::new(),
             leaves: Vec::new(),
             facts: Vec::new(),
             completed: Vec::new(),
-            header: Vec::new(),
-            body: Vec::new(),
+            header: writer.log_part.clone(),
+            hasher: LeafHasher::new(&writer.log_part),
         }
     }
 
@@ -326,23 +344,25 @@ impl Assembly {
         let index = self.cursor.frontier.size();
         let id = EntryId { log: writer.log, index };
         let header = EntryHeader { id, logged, charter_edition, epoch, audience: draft.audience };
-        self.header.clear();
-        self.header.extend_from_slice(&writer.log_part);
+        self.header.truncate(writer.log_part.len());
         header.put_entry_part(&mut self.header);
-        self.body.clear();
-        draft.body.put(&mut self.body);
-        if epoch > 0 {
-            let state = self.epochs.get_mut(&draft.audience).expect("an epoch was made or found");
-            let tag = state.key.seal(index, &self.header, &mut self.body);
-            self.body.extend_from_slice(&tag);
-            state.entries += 1;
-        }
-        assert!(self.body.len() <= BODY_BYTES_MAX, "contents are checked before sealing");
+        let Body { kind, edition, content } = draft.body;
         let entry_part = &self.header[writer.log_part.len()..];
-        let hash = leaf_hash(&writer.log_part, entry_part, &self.body);
-        self.out.entry(&header, &self.body);
-        let end = self.out.bytes.len();
-        self.leaves.push((header, hash, end - self.body.len()..end));
+        let place = self.out.entry_in_place(entry_part, |bytes| {
+            let start = bytes.len();
+            put_body(&kind, edition, &content, bytes);
+            if epoch > 0 {
+                let state =
+                    self.epochs.get_mut(&draft.audience).expect("an epoch was made or found");
+                let tag = state.key.seal(index, &self.header, &mut bytes[start..]);
+                bytes.extend_from_slice(&tag);
+                state.entries += 1;
+            }
+        });
+        assert!(place.len() <= BODY_BYTES_MAX, "contents are checked before sealing");
+        let hash = self.hasher.hash(entry_part, &self.out.bytes[place.clone()]);
+        let end = place.end;
+        self.leaves.push((header, hash, place));
         self.cursor.frontier.push_noting(hash, &mut self.completed);
         self.cursor.logged = logged;
         self.facts.push(Fact {
@@ -354,9 +374,9 @@ impl Assembly {
             audience: draft.audience,
             precedence: writer.log.lane,
             charter_edition,
-            kind: draft.body.kind,
-            edition: draft.body.edition,
-            content: draft.body.content,
+            kind,
+            edition,
+            content,
         });
         let over = |what, max: usize, got: usize| {
             if got > max {

@@ -48,6 +48,27 @@ pub struct Append {
     pub timeout: TimeDelta,
 }
 
+/// Many statements of one kind, appended in order, with one answer.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    /// The caller's name for all of them; the answers carry it.
+    pub ticket: Ticket,
+    /// As for [`Append`].
+    pub audience: Audience,
+    /// As for [`Append`].
+    pub precedence: Precedence,
+    /// As for [`Append`].
+    pub kind: Kind,
+    /// As for [`Append`].
+    pub edition: u16,
+    /// The contents, 1 to [`crate::limits::BULK_ENTRIES_MAX`], each as for [`Append`].
+    pub contents: Vec<Vec<u8>>,
+    /// When to acknowledge: when every one of them has reached the level.
+    pub level: Level,
+    /// As for [`Append`].
+    pub timeout: TimeDelta,
+}
+
 /// What the world tells a node.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -55,6 +76,9 @@ pub enum Input {
     /// A statement to append. Answered by exactly one of [`Output::Acknowledged`],
     /// [`Output::Pending`] and [`Output::Refused`], unless the process ends first.
     Append(Append),
+    /// Many statements to append, taken whole or refused whole. Answered like one append whose entry
+    /// is the last of them.
+    AppendBulk(Bulk),
     /// A carrier opened a connection to this peer, whose key it has checked against the charter.
     /// Replaces an earlier connection.
     Connected {
@@ -278,6 +302,14 @@ pub enum Refusal {
         lane: Precedence,
         /// How many wait.
         waiting: usize,
+    },
+    /// A bulk append of nothing, or of too much.
+    #[error("expected 1 to {max} statements in one bulk append, got {got}")]
+    BulkSize {
+        /// The limit.
+        max: usize,
+        /// What came.
+        got: usize,
     },
     /// Too many appends wait for partners.
     #[error("expected fewer than {0} appends waiting for partners")]

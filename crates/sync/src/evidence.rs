@@ -73,13 +73,15 @@ impl Evidence {
         self.by.get(&by).copied().unwrap_or_default()
     }
 
-    /// Nodes other than the origin whose `holds` or range receipt covers the entry at `index`; for those outside its
-    /// audience that says nothing.
-    pub(crate) fn holders(&self, index: u64) -> impl Iterator<Item = NodeId> + '_ {
+    /// Nodes other than the origin whose `holds` or range receipt covers every entry from `first` to
+    /// `last`; for those outside their audience that says nothing.
+    pub(crate) fn holders(&self, first: u64, last: u64) -> impl Iterator<Item = NodeId> + '_ {
         let covered = move |node: &NodeId, stated: &Stated| {
             let ranges = self.ranges.get(node).into_iter().flatten();
-            let above = ranges.into_iter().any(|(from, to)| (*from..*to).contains(&index));
-            stated.holds > index || above
+            let above = ranges.into_iter().any(|(from, to)| {
+                (*from..*to).contains(&last) && (*from <= first || *from <= stated.holds)
+            });
+            stated.holds > last || above
         };
         self.by.iter().filter(move |(node, stated)| covered(node, stated)).map(|(node, _)| *node)
     }
@@ -111,18 +113,20 @@ mod tests {
         assert_eq!(evidence.state(usa, CosignatureKind::Holds, 2), Some(0));
         assert_eq!(evidence.state(usa, CosignatureKind::Holds, 1), None, "an older receipt");
         assert!(evidence.complete(usa));
-        assert_eq!(evidence.holders(1).collect::<Vec<_>>(), vec![usa]);
-        assert_eq!(evidence.holders(0).collect::<Vec<_>>(), vec![jpn, usa]);
+        assert_eq!(evidence.holders(1, 1).collect::<Vec<_>>(), vec![usa]);
+        assert_eq!(evidence.holders(0, 0).collect::<Vec<_>>(), vec![jpn, usa]);
         assert_eq!(evidence.state_range(jpn, 3..5), Some(3..5));
         assert_eq!(evidence.state_range(jpn, 3..9), Some(5..9));
         assert_eq!(evidence.state_range(jpn, 3..8), None, "an older receipt");
-        assert_eq!(evidence.holders(8).collect::<Vec<_>>(), vec![jpn]);
-        assert_eq!(evidence.holders(2).count(), 0);
+        assert_eq!(evidence.holders(8, 8).collect::<Vec<_>>(), vec![jpn]);
+        assert_eq!(evidence.holders(2, 2).count(), 0);
+        assert_eq!(evidence.holders(3, 8).collect::<Vec<_>>(), vec![jpn], "a span above the gap");
+        assert_eq!(evidence.holders(0, 8).count(), 0, "a span over the gap");
         assert_eq!(evidence.state_range(jpn, 20..21), Some(20..21), "above another gap");
-        assert_eq!(evidence.holders(8).collect::<Vec<_>>(), vec![jpn], "and the first is kept");
+        assert_eq!(evidence.holders(8, 8).collect::<Vec<_>>(), vec![jpn], "and the first is kept");
         assert_eq!(evidence.state(jpn, CosignatureKind::Holds, 9), Some(1), "the first gap closed");
         assert_eq!(evidence.state_range(jpn, 3..9), None);
-        assert_eq!(evidence.holders(20).collect::<Vec<_>>(), vec![jpn]);
-        assert_eq!(evidence.holders(9).count(), 0);
+        assert_eq!(evidence.holders(20, 20).collect::<Vec<_>>(), vec![jpn]);
+        assert_eq!(evidence.holders(9, 9).count(), 0);
     }
 }

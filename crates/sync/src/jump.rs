@@ -39,13 +39,11 @@ pub(crate) struct Tip {
     subtrees: Subtrees,
     /// Everything from this entry on is sealed under keys made for it.
     renewed: Option<u64>,
-    /// New keys are due once the batch in flight is settled.
-    pub(crate) renew_due: bool,
 }
 
 impl Tip {
     pub(crate) const fn new() -> Self {
-        Self { newest: None, subtrees: Subtrees::new(), renewed: None, renew_due: false }
+        Self { newest: None, subtrees: Subtrees::new(), renewed: None }
     }
 
     /// A batch became part of the log.
@@ -55,10 +53,9 @@ impl Tip {
         self.newest = Some((appended.batch.checkpoint().clone(), frontier));
     }
 
-    /// Keys were renewed with so many entries in the log.
+    /// Keys were renewed with so many entries in the log or on their way into it.
     pub(crate) const fn renewed(&mut self, size: u64) {
         self.renewed = Some(size);
-        self.renew_due = false;
     }
 
     /// A batch was read back from the store.

@@ -76,7 +76,8 @@ mod why;
 pub mod wire;
 
 pub use api::{
-    Append, Arrival, CloseReason, Input, Level, LineState, Op, Output, Refusal, Severity, Ticket,
+    Append, Arrival, Bulk, CloseReason, Input, Level, LineState, Op, Output, Refusal, Severity,
+    Ticket,
 };
 pub use config::Config;
 pub use error::Error;

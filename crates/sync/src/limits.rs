@@ -14,17 +14,22 @@ pub const PROTOCOL_EDITIONS: (u16, u16) = (1, 2);
 pub const LANE_QUEUE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of content that may wait for a lane's store operation; same overflow as the count.
 pub const LANE_QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Statements of one bulk append: a quarter of the queue, so that four callers find room.
+pub const BULK_ENTRIES_MAX: usize = 16_384;
 /// Content bytes after which a batch is closed: a frame of bulk must not hold up what is more urgent.
 /// One entry may always be larger.
 pub const BATCH_CONTENT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of sealed batches of one lane that are not yet durable; what comes beyond waits unsealed.
+/// Twice what the store takes while the next operation is sealed.
+pub const SEALED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Appends that wait for their acknowledgement level. One more is refused unless its level is local.
 pub const TICKETS_MAX: usize = 262_144;
 
 /// Bytes of one log sent to one peer and not yet reported durable there. One batch may always be
 /// under way, whatever its size.
-pub const WINDOW_BYTES_MAX: usize = 1024 * 1024;
+pub const WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of own newest batches kept in memory per log, so that a peer that keeps up costs no reads.
-pub const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const CACHE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Bytes asked of the store in one read for a peer that catches up.
 pub const LOAD_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of verified batches of one mirrored log that wait for the store. Beyond it frames of that

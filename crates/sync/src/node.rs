@@ -186,6 +186,7 @@ impl Node {
         let mut turn = Turn { now, elapsed, entropy, out };
         match input {
             Input::Append(append) => self.append(append, &mut turn),
+            Input::AppendBulk(bulk) => self.append_bulk(bulk, &mut turn),
             Input::Connected { peer } => self.connected(peer, &mut turn),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Received { peer, bytes } => self.received(peer, &bytes, &mut turn),

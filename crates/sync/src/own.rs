@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use base::limits as base_limits;
 use log::{
-    Appended, Batch, Body, Draft, Fact, Hash, LaneWriter, LogId, LogState, Precedence, Pulse, kinds,
+    Appended, Audience, Batch, Body, Draft, EntryId, Fact, Hash, Kind, LaneWriter, LogId, LogState,
+    Precedence, Pulse, Write, kinds,
 };
 
-use crate::api::{Append, Arrival, Level, Output, Refusal, Severity, Ticket};
+use crate::api::{Append, Arrival, Bulk, Level, Output, Refusal, Severity, Ticket};
 use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::jump::Tip;
@@ -20,9 +21,13 @@ use crate::tickets::other_partners;
 #[derive(Debug)]
 pub(crate) struct Lane {
     writer: LaneWriter,
-    queue: VecDeque<(Draft, Option<Ticket>)>,
+    queue: VecDeque<(Draft, Asked)>,
     queue_bytes: usize,
-    in_flight: Option<InFlight>,
+    /// Sealed batches whose place in the log is not yet durable, in order.
+    sealed: VecDeque<Sealed>,
+    sealed_bytes: usize,
+    /// How many of them, from the first, are with the store; none if it owes no answer.
+    storing: usize,
     cache: Cache,
     /// Roots of the newest checkpoints, by size.
     roots: BTreeMap<u64, Hash>,
@@ -32,11 +37,33 @@ pub(crate) struct Lane {
     pub(crate) tip: Tip,
 }
 
-/// The batch the store owes an answer for.
+/// Who waits for a draft.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    /// Nobody, or whoever waits for the last of its bulk append.
+    Nobody,
+    /// An append of its own.
+    By(Ticket),
+    /// The first of a bulk append.
+    First(Ticket),
+    /// The last of a bulk append.
+    Last(Ticket),
+}
+
+impl Asked {
+    const fn ticket(self) -> Option<Ticket> {
+        match self {
+            Self::Nobody => None,
+            Self::By(ticket) | Self::First(ticket) | Self::Last(ticket) => Some(ticket),
+        }
+    }
+}
+
+/// A sealed batch on its way into the store.
 #[derive(Debug)]
-struct InFlight {
+struct Sealed {
     appended: Appended,
-    tickets: Vec<Option<Ticket>>,
+    asked: Vec<Asked>,
 }
 
 /// The newest batches of a lane, so that a peer that keeps up costs no reads.
@@ -68,7 +95,9 @@ impl Lane {
             writer,
             queue: VecDeque::new(),
             queue_bytes: 0,
-            in_flight: None,
+            sealed: VecDeque::new(),
+            sealed_bytes: 0,
+            storing: 0,
             cache: Cache::default(),
             roots: BTreeMap::new(),
             noted,
@@ -106,23 +135,20 @@ impl Lane {
         }
     }
 
-    /// New keys for what comes next, now or once the batch in flight is settled.
+    /// New keys for whatever is sealed from here on.
     pub(crate) fn renew_epochs(&mut self) {
-        if self.in_flight.is_some() {
-            self.tip.renew_due = true;
-            return;
-        }
         self.writer.renew_epochs();
-        self.tip.renewed(self.size());
+        let sealed = self.sealed.back().map(|sealed| sealed.appended.batch.end());
+        self.tip.renewed(sealed.unwrap_or_else(|| self.size()));
     }
 
-    fn enqueue(&mut self, draft: Draft, ticket: Option<Ticket>) {
+    fn enqueue(&mut self, draft: Draft, asked: Asked) {
         self.queue_bytes += draft.body.content.len();
-        self.queue.push_back((draft, ticket));
+        self.queue.push_back((draft, asked));
     }
 
-    fn full(&self, more_bytes: usize) -> bool {
-        self.queue.len() >= limits::LANE_QUEUE_ENTRIES_MAX
+    fn full(&self, more_entries: usize, more_bytes: usize) -> bool {
+        self.queue.len() + more_entries > limits::LANE_QUEUE_ENTRIES_MAX
             || self.queue_bytes + more_bytes > limits::LANE_QUEUE_BYTES_MAX
     }
 
@@ -136,22 +162,46 @@ impl Lane {
         })
     }
 
-    /// Forgets the batch in flight and queues its statements again, as a planted fault has it.
+    /// Forgets the batches under way and queues their statements again, as a planted fault has it.
     #[cfg(feature = "planted-bugs")]
     pub(crate) fn take_back(&mut self) {
-        let Some(InFlight { appended, tickets }) = self.in_flight.take() else { return };
         self.writer.abandon_epoch();
-        let facts = appended.facts.into_iter().filter(|fact| fact.kind != kinds::EPOCH);
-        for (fact, ticket) in facts.zip(tickets).collect::<Vec<_>>().into_iter().rev() {
-            let body = Body { kind: fact.kind, edition: fact.edition, content: fact.content };
-            self.queue_bytes += body.content.len();
-            self.queue.push_front((Draft { audience: fact.audience, body }, ticket));
+        self.storing = 0;
+        self.sealed_bytes = 0;
+        let sealed: Vec<Sealed> = self.sealed.drain(..).collect();
+        for Sealed { appended, asked } in sealed.into_iter().rev() {
+            let facts = appended.facts.into_iter().filter(|fact| fact.kind != kinds::EPOCH);
+            for (fact, asked) in facts.zip(asked).collect::<Vec<_>>().into_iter().rev() {
+                let body = Body { kind: fact.kind, edition: fact.edition, content: fact.content };
+                self.queue_bytes += body.content.len();
+                self.queue.push_front((Draft { audience: fact.audience, body }, asked));
+            }
         }
+    }
+
+    /// Whether more waits than goes into one batch.
+    fn has_full_batch(&self) -> bool {
+        self.queue_bytes >= limits::BATCH_CONTENT_BYTES_MAX
+            || self.queue.len() >= base_limits::BATCH_ENTRIES_MAX
     }
 
     fn has_queued_pulse(&self) -> bool {
         self.queue.iter().any(|(draft, _)| draft.body.kind == kinds::PULSE)
     }
+}
+
+/// What an append asks for, whatever its way in.
+struct Request {
+    ticket: Ticket,
+    audience: Audience,
+    precedence: Precedence,
+    kind: Kind,
+    level: Level,
+    entries: usize,
+    /// Of all contents.
+    bytes: usize,
+    /// Of the largest content.
+    largest: usize,
 }
 
 impl Node {
@@ -165,7 +215,41 @@ impl Node {
         self.tickets.open(ticket, append.audience, append.level, deadline);
         let body = Body { kind: append.kind, edition: append.edition, content: append.content };
         let draft = Draft { audience: append.audience, body };
-        self.lane_mut(append.precedence).enqueue(draft, Some(ticket));
+        self.lane_mut(append.precedence).enqueue(draft, Asked::By(ticket));
+    }
+
+    /// Takes many statements, all or none.
+    pub(crate) fn append_bulk(&mut self, bulk: Bulk, turn: &mut Turn<'_>) {
+        let ticket = bulk.ticket;
+        let sizes = || bulk.contents.iter().map(Vec::len);
+        let request = Request {
+            ticket,
+            audience: bulk.audience,
+            precedence: bulk.precedence,
+            kind: bulk.kind,
+            level: bulk.level,
+            entries: bulk.contents.len(),
+            bytes: sizes().sum(),
+            largest: sizes().max().unwrap_or(0),
+        };
+        if let Err(reason) = self.check_request(&request) {
+            turn.out.push(Output::Refused { ticket, reason });
+            return;
+        }
+        let deadline = turn.elapsed + self.config.scale(bulk.timeout);
+        self.tickets.open(ticket, bulk.audience, bulk.level, deadline);
+        let lane = self.lane_mut(bulk.precedence);
+        let last = request.entries - 1;
+        for (place, content) in bulk.contents.into_iter().enumerate() {
+            let asked = match place {
+                _ if last == 0 => Asked::By(ticket),
+                0 => Asked::First(ticket),
+                place if place == last => Asked::Last(ticket),
+                _ => Asked::Nobody,
+            };
+            let body = Body { kind: bulk.kind, edition: bulk.edition, content };
+            lane.enqueue(Draft { audience: bulk.audience, body }, asked);
+        }
     }
 
     fn lane_mut(&mut self, lane: Precedence) -> &mut Lane {
@@ -173,10 +257,27 @@ impl Node {
     }
 
     pub(crate) fn check_append(&self, append: &Append) -> Result<(), Refusal> {
+        self.check_request(&Request {
+            ticket: append.ticket,
+            audience: append.audience,
+            precedence: append.precedence,
+            kind: append.kind,
+            level: append.level,
+            entries: 1,
+            bytes: append.content.len(),
+            largest: append.content.len(),
+        })
+    }
+
+    fn check_request(&self, request: &Request) -> Result<(), Refusal> {
         let mine = self.me.partner();
-        let audience = append.audience;
-        if self.tickets.contains(append.ticket) {
+        let audience = request.audience;
+        if self.tickets.contains(request.ticket) {
             return Err(Refusal::TicketInUse);
+        }
+        if !(1..=limits::BULK_ENTRIES_MAX).contains(&request.entries) {
+            let (max, got) = (limits::BULK_ENTRIES_MAX, request.entries);
+            return Err(Refusal::BulkSize { max, got });
         }
         if !audience.contains(mine) {
             return Err(Refusal::NotAMember(audience));
@@ -184,14 +285,14 @@ impl Node {
         if !self.charter.allows(mine, &audience) {
             return Err(Refusal::UnknownAudience(audience));
         }
-        if append.kind.domain() == "log" && append.kind != kinds::LINE_CHECK {
-            return Err(Refusal::ReservedKind(append.kind));
+        if request.kind.domain() == "log" && request.kind != kinds::LINE_CHECK {
+            return Err(Refusal::ReservedKind(request.kind));
         }
-        let (max, got) = (base_limits::ENTRY_CONTENT_BYTES_MAX, append.content.len());
+        let (max, got) = (base_limits::ENTRY_CONTENT_BYTES_MAX, request.largest);
         if got > max {
             return Err(Refusal::TooLarge { max, got });
         }
-        if let Level::Partners(asked) = append.level {
+        if let Level::Partners(asked) = request.level {
             let others = u8::try_from(other_partners(&audience, mine)).unwrap_or(u8::MAX);
             if asked > others {
                 return Err(Refusal::LevelAboveAudience { asked, others });
@@ -200,10 +301,10 @@ impl Node {
         if self.tickets.len() >= limits::TICKETS_MAX {
             return Err(Refusal::TooManyWaiting(limits::TICKETS_MAX));
         }
-        let lane = &self.lanes[&append.precedence];
-        if lane.full(got) {
+        let lane = &self.lanes[&request.precedence];
+        if lane.full(request.entries, request.bytes) {
             let waiting = lane.queue.len();
-            return Err(Refusal::QueueFull { lane: append.precedence, waiting });
+            return Err(Refusal::QueueFull { lane: request.precedence, waiting });
         }
         Ok(())
     }
@@ -215,39 +316,84 @@ impl Node {
             return;
         }
         let lane = self.lane_mut(lane);
-        if !lane.full(body.content.len()) {
-            lane.enqueue(Draft { audience, body }, None);
+        if !lane.full(1, body.content.len()) {
+            lane.enqueue(Draft { audience, body }, Asked::Nobody);
         }
     }
 
-    /// Makes the next batch of a lane from everything that waits, unless the store still owes an
-    /// answer for the one before.
+    /// Seals what waits of a lane and gives it to the store, one operation at a time. While the store
+    /// still owes an answer only full batches are sealed: what is less gathers for the next one.
     pub(crate) fn flush_lane(&mut self, precedence: Precedence, turn: &mut Turn<'_>) {
+        loop {
+            let lane = self.lane_mut(precedence);
+            let due = lane.storing == 0 || lane.has_full_batch();
+            if !due || lane.queue.is_empty() || lane.sealed_bytes >= limits::SEALED_BYTES_MAX {
+                break;
+            }
+            self.seal_batch(precedence, turn);
+        }
+        self.store_sealed(precedence, turn);
+    }
+
+    fn seal_batch(&mut self, precedence: Precedence, turn: &mut Turn<'_>) {
         let Self { lanes, charter, clock, .. } = self;
         let lane = lanes.get_mut(&precedence).expect("a node has four lanes");
-        if lane.in_flight.is_some() || lane.queue.is_empty() {
-            return;
-        }
         let count = LaneWriter::fitting(lane.next_drafts(), charter).max(1);
-        let (drafts, tickets): (Vec<Draft>, Vec<Option<Ticket>>) =
-            lane.queue.drain(..count).unzip();
+        let (drafts, asked): (Vec<Draft>, Vec<Asked>) = lane.queue.drain(..count).unzip();
         lane.queue_bytes -= drafts.iter().map(|draft| draft.body.content.len()).sum::<usize>();
-        let appended = match lane.writer.append(drafts, charter, clock, turn.now, turn.entropy) {
-            Ok(appended) => appended,
-            Err(error) => return self.refuse_batch(&tickets, &error, turn),
-        };
-        let mut writes = appended.writes(&self.secrets.storage);
+        match lane.writer.append(drafts, charter, clock, turn.now, turn.entropy) {
+            Ok(appended) => {
+                lane.sealed_bytes += appended.batch.as_bytes().len();
+                lane.sealed.push_back(Sealed { appended, asked });
+            }
+            Err(error) => self.refuse_batch(&asked, &error, turn),
+        }
+    }
+
+    /// Gives every sealed batch that waits to the store, in one operation.
+    fn store_sealed(&mut self, precedence: Precedence, turn: &mut Turn<'_>) {
+        let lane = self.lanes.get_mut(&precedence).expect("a node has four lanes");
+        let Some(newest) = lane.sealed.back().filter(|_| lane.storing == 0) else { return };
+        let stated = &newest.appended.checkpoint.checkpoint;
+        let mark = LogState { log: stated.log, size: stated.size, root: stated.root };
+        let mut writes = Vec::with_capacity(3 * lane.sealed.len() + 1);
+        let newest = lane.sealed.len() - 1;
+        for (place, sealed) in lane.sealed.iter().enumerate() {
+            // Where the log stands is said once, after the last batch.
+            let all = sealed.appended.writes(&self.secrets.storage);
+            let wanted = |write: &Write| place == newest || !matches!(write, Write::Head(_));
+            writes.extend(all.into_iter().filter(wanted));
+        }
         if !lane.noted {
             writes.push(self.incarnation_note.clone());
         }
-        let stated = &appended.checkpoint.checkpoint;
-        let mark = LogState { log: stated.log, size: stated.size, root: stated.root };
-        let early = appended.draft_ids().zip(tickets.iter().copied()).collect::<Vec<_>>();
-        lane.in_flight = Some(InFlight { appended, tickets });
+        lane.storing = lane.sealed.len();
+        let early: Vec<_> = if cfg!(feature = "planted-bugs") {
+            let ids = |sealed: &Sealed| {
+                let ids = sealed.appended.draft_ids();
+                ids.zip(sealed.asked.iter().copied()).collect::<Vec<_>>()
+            };
+            lane.sealed.iter().flat_map(ids).collect()
+        } else {
+            Vec::new()
+        };
         self.store(Purpose::Own(precedence), precedence, writes.into(), vec![mark], turn);
         if bugs::has(Bug::AcknowledgeBeforeSync) {
-            for (entry, ticket) in early {
-                if let Some(ticket) = ticket {
+            self.tell_durable(early.into_iter(), turn);
+        }
+    }
+
+    /// Entries of an own lane are durable: whoever asked for them hears of it.
+    fn tell_durable(
+        &mut self,
+        entries: impl Iterator<Item = (EntryId, Asked)>,
+        turn: &mut Turn<'_>,
+    ) {
+        for (entry, asked) in entries {
+            match asked {
+                Asked::Nobody => {}
+                Asked::First(ticket) => self.tickets.begin(ticket, entry),
+                Asked::By(ticket) | Asked::Last(ticket) => {
                     self.tickets.durable(ticket, entry, &[self.me], turn.out);
                 }
             }
@@ -255,16 +401,12 @@ impl Node {
     }
 
     /// The log crate refused a batch: only a charter with an unusable key can make it.
-    fn refuse_batch(
-        &mut self,
-        tickets: &[Option<Ticket>],
-        error: &log::Error,
-        turn: &mut Turn<'_>,
-    ) {
-        for ticket in tickets.iter().copied().flatten() {
-            self.tickets.withdraw(ticket);
-            let reason = Refusal::Log(error.to_string());
-            turn.out.push(Output::Refused { ticket, reason });
+    fn refuse_batch(&mut self, asked: &[Asked], error: &log::Error, turn: &mut Turn<'_>) {
+        for ticket in asked.iter().copied().filter_map(Asked::ticket) {
+            if self.tickets.withdraw(ticket) {
+                let reason = Refusal::Log(error.to_string());
+                turn.out.push(Output::Refused { ticket, reason });
+            }
         }
         self.finding(
             Finding {
@@ -278,39 +420,44 @@ impl Node {
         );
     }
 
-    /// The store has a batch of an own lane: it is part of the log, and may be told and sent.
+    /// The store has the batches of an own lane that it was given: they are part of the log, and may be
+    /// told and sent.
     pub(crate) fn own_stored(&mut self, precedence: Precedence, turn: &mut Turn<'_>) {
         let lane = self.lanes.get_mut(&precedence).expect("a node has four lanes");
-        let InFlight { appended, tickets } =
-            lane.in_flight.take().expect("a lane's store operation answers its batch in flight");
-        lane.writer.settle();
+        assert!(lane.storing > 0, "a lane's store operation answers what it was given");
+        let stored: Vec<Sealed> = lane.sealed.drain(..lane.storing).collect();
+        lane.storing = 0;
         lane.noted = true;
-        lane.tip.settled(&appended);
-        if lane.tip.renew_due {
-            lane.renew_epochs();
-        }
         let log = lane.log();
-        lane.remember_root(appended.batch.end(), appended.checkpoint.checkpoint.root);
-        lane.cache.push(appended.batch.clone());
-        let answered: Vec<_> = appended.draft_ids().zip(tickets).collect();
-        let evidence = self.evidence.entry(log).or_default();
-        for fact in appended.facts {
-            if fact.kind != kinds::PULSE {
-                evidence.require(fact.id.index, &fact.audience);
+        for Sealed { appended, asked } in stored {
+            let lane = self.lanes.get_mut(&precedence).expect("a node has four lanes");
+            lane.writer.settle();
+            lane.sealed_bytes -= appended.batch.as_bytes().len();
+            lane.tip.settled(&appended);
+            lane.remember_root(appended.batch.end(), appended.checkpoint.checkpoint.root);
+            lane.cache.push(appended.batch.clone());
+            let answered: Vec<_> = appended
+                .draft_ids()
+                .zip(asked)
+                .filter(|(_, asked)| asked.ticket().is_some())
+                .collect();
+            let evidence = self.evidence.entry(log).or_default();
+            for fact in appended.facts {
+                if fact.kind != kinds::PULSE {
+                    evidence.require(fact.id.index, &fact.audience);
+                }
+                tell(fact, Arrival::Live, turn);
             }
-            tell(fact, Arrival::Live, turn);
-        }
-        for (entry, ticket) in answered {
-            if let Some(ticket) = ticket {
-                self.tickets.durable(ticket, entry, &[self.me], turn.out);
-            }
+            self.tell_durable(answered.into_iter(), turn);
         }
         self.pump_log(log, turn);
     }
 
     pub(crate) fn expire_tickets(&mut self, turn: &mut Turn<'_>) {
         for (ticket, entry) in self.tickets.expire(turn.elapsed) {
-            let holders = entry.map_or_else(Vec::new, |entry| self.holders(&entry));
+            let holders =
+                entry.map_or_else(Vec::new, |(first, last)| self.holders_of(first, &last));
+            let entry = entry.map(|(_, last)| last);
             turn.out.push(Output::Pending { ticket, entry, holders });
         }
     }

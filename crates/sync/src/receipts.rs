@@ -304,8 +304,8 @@ impl Node {
 
     /// Entries of an own log gained a holder: what waited for it may be acknowledged.
     fn tell_waiting(&mut self, log: LogId, range: Range<u64>, turn: &mut Turn<'_>) {
-        for (entry, ticket) in self.tickets.between(log, range.start, range.end) {
-            let holders = self.holders(&entry);
+        for (first, entry, ticket) in self.tickets.between(log, range.start, range.end) {
+            let holders = self.holders_of(first, &entry);
             self.tickets.held(entry, ticket, &holders, turn.out);
         }
     }

@@ -100,6 +100,11 @@ impl Node {
     /// Nodes known to hold an entry, this one first. For an entry of a partner this is this node and
     /// nobody else: receipts go to the origin.
     pub fn holders(&self, entry: &EntryId) -> Vec<NodeId> {
+        self.holders_of(entry.index, entry)
+    }
+
+    /// Nodes known to hold every entry from index `first` to the entry `last`, this one first.
+    pub(crate) fn holders_of(&self, first: u64, entry: &EntryId) -> Vec<NodeId> {
         let mut holders = Vec::new();
         let held = match self.copies.get(&entry.log) {
             Some(copy) => copy.has_durable(entry.index),
@@ -109,7 +114,7 @@ impl Node {
             holders.push(self.me);
         }
         if let Some(evidence) = self.evidence.get(&entry.log) {
-            holders.extend(evidence.holders(entry.index));
+            holders.extend(evidence.holders(first, entry.index));
         }
         holders
     }

@@ -9,7 +9,9 @@ use crate::api::{Level, Output, Ticket};
 
 #[derive(Debug)]
 struct Waiting {
-    /// Set once the entry is durable here.
+    /// The index of a bulk append's first entry, once that is durable here.
+    first: Option<u64>,
+    /// Set once the entry, the last of a bulk append, is durable here.
     entry: Option<EntryId>,
     audience: Audience,
     level: Level,
@@ -21,7 +23,7 @@ struct Waiting {
 pub(crate) struct Tickets {
     me: NodeId,
     waiting: BTreeMap<Ticket, Waiting>,
-    /// Those durable here that wait for partners.
+    /// Those durable here that wait for partners, by their (last) entry.
     by_entry: BTreeMap<EntryId, Ticket>,
     deadlines: BTreeSet<(Timestamp, Ticket)>,
 }
@@ -46,10 +48,17 @@ impl Tickets {
         level: Level,
         deadline: Timestamp,
     ) {
-        let waiting = Waiting { entry: None, audience, level, deadline };
+        let waiting = Waiting { first: None, entry: None, audience, level, deadline };
         let before = self.waiting.insert(ticket, waiting);
         assert!(before.is_none(), "a ticket in use is refused before it is opened");
         self.deadlines.insert((deadline, ticket));
+    }
+
+    /// The first entry of a bulk append is durable here.
+    pub(crate) fn begin(&mut self, ticket: Ticket, first: EntryId) {
+        if let Some(waiting) = self.waiting.get_mut(&ticket) {
+            waiting.first = Some(first.index);
+        }
     }
 
     /// The ticket's entry is durable here, and held by `holders` (this node first).
@@ -69,13 +78,18 @@ impl Tickets {
         }
     }
 
-    /// Waiting entries of `log` in `from..to`.
-    pub(crate) fn between(&self, log: LogId, from: u64, to: u64) -> Vec<(EntryId, Ticket)> {
+    /// Waiting appends of `log` whose (last) entry is in `from..to`: the index of the first entry,
+    /// the last entry, the ticket.
+    pub(crate) fn between(&self, log: LogId, from: u64, to: u64) -> Vec<(u64, EntryId, Ticket)> {
         if from >= to {
             return Vec::new();
         }
         let range = EntryId { log, index: from }..EntryId { log, index: to };
-        self.by_entry.range(range).map(|(entry, ticket)| (*entry, *ticket)).collect()
+        let first = |entry: &EntryId, ticket| self.waiting[ticket].first.unwrap_or(entry.index);
+        self.by_entry
+            .range(range)
+            .map(|(entry, ticket)| (first(entry, ticket), *entry, *ticket))
+            .collect()
     }
 
     /// More nodes hold a waiting entry.
@@ -104,9 +118,9 @@ impl Tickets {
         out.push(Output::Acknowledged { ticket, entry, level, holders });
     }
 
-    /// Closes a ticket without an answer; the caller gives it.
-    pub(crate) fn withdraw(&mut self, ticket: Ticket) {
-        self.close(ticket);
+    /// Closes a ticket without an answer; the caller gives it, if the ticket was still waiting.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket) -> bool {
+        self.close(ticket).is_some()
     }
 
     fn close(&mut self, ticket: Ticket) -> Option<Waiting> {
@@ -118,15 +132,17 @@ impl Tickets {
         Some(waiting)
     }
 
-    /// Closes and names the tickets whose time ran out, in order of deadline.
-    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<(Ticket, Option<EntryId>)> {
+    /// Closes and names the tickets whose time ran out, in order of deadline, with the index of the
+    /// first entry and the last entry if they are durable here.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<(Ticket, Option<(u64, EntryId)>)> {
         let mut expired = Vec::new();
         while let Some((deadline, ticket)) = self.deadlines.first().copied() {
             if deadline > now {
                 break;
             }
             let waiting = self.close(ticket).expect("every deadline has its ticket");
-            expired.push((ticket, waiting.entry));
+            let first = waiting.first;
+            expired.push((ticket, waiting.entry.map(|last| (first.unwrap_or(last.index), last))));
         }
         expired
     }
@@ -210,7 +226,7 @@ mod tests {
         assert_eq!(tickets.expire(start), vec![(Ticket(2), None)]);
         assert_eq!(
             tickets.expire(start + TimeDelta::from_seconds(9)),
-            vec![(Ticket(1), Some(entry(4)))]
+            vec![(Ticket(1), Some((4, entry(4))))]
         );
         assert!(tickets.expire(Timestamp::MAX).is_empty() && out.is_empty());
         tickets.durable(Ticket(2), entry(5), &[node("KOR-1")], &mut out);

@@ -181,7 +181,9 @@ impl Node {
         if let Sight::LeafHash(hidden) = sight {
             return if witnessed { Reason::HashWitnessed(hidden) } else { Reason::Hashed(hidden) };
         }
-        if evidence.is_some_and(|known| known.holders(entry.index).any(|holder| holder == node)) {
+        if evidence.is_some_and(|known| {
+            known.holders(entry.index, entry.index).any(|holder| holder == node)
+        }) {
             return Reason::Holds;
         }
         if self.suspended.contains_key(&node) {

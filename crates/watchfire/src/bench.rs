@@ -1,3 +1,7 @@
+//! Measurements of this machine's nodes.
+//!
+//! [`exchange`] is `watchfire bench exchange`: throughput and idle latency of two processes.
+//!
 //! `watchfire bench line`: two real nodes in this process, joined by a real TLS line on loopback.
 //!
 //! Timed from handing a 256-byte-class statement to one loop: to its acknowledgement (durable in that
@@ -5,23 +9,32 @@
 //! partner's `holds` receipt coming back (durable there too). One statement at a time: latency of an
 //! idle line.
 
+mod cpu;
+mod exchange;
+mod limits;
+mod load;
+mod partner;
+
 use std::collections::BTreeMap;
 use std::sync::mpsc as std_mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base::{NodeId, PartnerId, Timestamp};
 use domains::track::events::{Plot, PlotReport, ScanReport, SensorInfo, SensorKind};
-use log::{ExerciseTime, Realm};
+use log::{EntryId, ExerciseTime, Realm};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{instant, wall_now};
 use crate::config::Tuning;
-use crate::core::Question;
 use crate::core::answers::{Appended, Proposal, Status};
+use crate::core::{Folded, Question};
 use crate::error::Error;
 use crate::federation::{self, Plan};
 use crate::node::{self, Being};
+
+pub(crate) use exchange::{Exchange, exchange};
+pub(crate) use partner::run as partner;
 
 /// Appends before the first that counts.
 const WARM_UP: usize = 50;
@@ -49,9 +62,10 @@ pub(crate) fn line(samples: usize, json: bool) -> Result<(), Error> {
     Ok(())
 }
 
-type Probed = std_mpsc::Receiver<(log::EntryId, Instant)>;
+type Probed = std_mpsc::Receiver<Folded>;
 
-fn measure(folder: &std::path::Path, samples: usize) -> Result<Value, Error> {
+/// Two partners, one node each, below `folder`.
+fn two_members(folder: &std::path::Path) -> Result<Vec<federation::Member>, Error> {
     let partners = ["JPN", "KOR"].map(|code| code.parse::<PartnerId>().expect("a code"));
     let started = wall_now();
     let plan = Plan {
@@ -62,12 +76,12 @@ fn measure(folder: &std::path::Path, samples: usize) -> Result<Value, Error> {
         radars: Vec::new(),
         tuning: Tuning::default(),
     };
-    let members = federation::make(folder, &plan)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::input(error.to_string(), "check the system's limits on threads"))?;
+    federation::make(folder, &plan)
+}
+
+fn measure(folder: &std::path::Path, samples: usize) -> Result<Value, Error> {
+    let members = two_members(folder)?;
+    let runtime = node::runtime()?;
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let mut nodes: BTreeMap<NodeId, (mpsc::Sender<Question>, Probed)> = BTreeMap::new();
     let mut running = Vec::new();
@@ -139,11 +153,15 @@ fn run(near: &mpsc::Sender<Question>, far: &Probed, samples: usize) -> Result<Va
         let begun = instant();
         let appended: Appended = append(near, proposal)?;
         let durable = begun.elapsed();
+        let entry: EntryId = appended
+            .entry
+            .parse()
+            .map_err(|_| Error::input("expected an entry's id", "report this"))?;
         let fold = loop {
-            let (entry, at) =
+            let folded =
                 far.recv_timeout(PATIENCE).map_err(|_| no_answer("a fold at the partner"))?;
-            if entry.to_string() == appended.entry {
-                break at.saturating_duration_since(begun);
+            if folded.has(&entry) {
+                break folded.at.saturating_duration_since(begun);
             }
         };
         if number >= WARM_UP {

@@ -168,6 +168,16 @@ pub(crate) fn peers(me: NodeId, charter: &Charter) -> BTreeMap<NodeId, Option<St
         .collect()
 }
 
+/// The threads that serve sockets.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::input(error.to_string(), "check the system's limits on threads"))
+}
+
 /// A node that is up.
 pub(crate) struct Ready {
     /// The console's address.
@@ -200,8 +210,12 @@ pub(crate) async fn run(
     let (done, store_inbox) = mpsc::unbounded_channel();
 
     let database = config.database();
-    let store = SqliteStore::open(&database, Access::Write)?;
+    let mut store = SqliteStore::open(&database, Access::Write)?;
     let mut high_water = HighWaterFile::open(&config.high_water(), charter.realm(), config.node)?;
+    pay_what_is_owed(&mut store, &high_water)
+        .map_err(|error| damaged(&database, &error.to_string()))?;
+    let reading =
+        store::Reading { storage: secrets.storage.clone(), charter: Arc::clone(&charter) };
     let setup = sync::Setup {
         config: sync::Config {
             pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
@@ -216,7 +230,7 @@ pub(crate) async fn run(
     // Nothing is written before the store proved good: a refused start leaves the seal as evidence.
     seal::break_seal(&database)?;
     high_water.make_whole()?;
-    let (jobs, store_thread) = store::start(store, high_water, &database, done)?;
+    let (jobs, store_thread) = store::start(store, high_water, &database, reading, done)?;
     line::start(lines(&config, &charter, identity), line_events, stopping.clone()).await?;
 
     let listener = TcpListener::bind(config.http.listen).await.map_err(|source| Error::Listen {
@@ -275,6 +289,15 @@ pub(crate) async fn run(
     Ok(())
 }
 
+/// Puts into the database what only the high-water file has, after a crash between the two.
+fn pay_what_is_owed(store: &mut SqliteStore, high_water: &HighWaterFile) -> Result<(), log::Error> {
+    let rows = high_water.owed(store)?;
+    if !rows.is_empty() {
+        store.put_rows(rows.into_iter())?;
+    }
+    Ok(())
+}
+
 type Restored = (sync::Node, Vec<sync::Output>);
 
 fn restore(
@@ -329,7 +352,7 @@ fn start_loop(
     inbox: Inbox,
 ) -> (std::thread::JoinHandle<()>, tokio::sync::oneshot::Receiver<()>) {
     let (ended, end) = tokio::sync::oneshot::channel();
-    let thread = std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name("loop".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -337,7 +360,7 @@ fn start_loop(
         runtime.block_on(core.run(inbox));
         ended.send(()).ok();
     });
-    (thread, end)
+    (thread.expect("a thread can be started"), end)
 }
 
 /// One process a store.

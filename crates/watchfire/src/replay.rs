@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use domains::{Cut, View, ViewName};
+use domains::{Cut, Pictures, View, ViewName};
 use log::HighWater;
 use sync::Output;
 
@@ -17,6 +17,17 @@ use crate::store::{Access, SqliteStore};
 pub(crate) struct Replayed {
     pub(crate) view: View,
     pub(crate) cut: Cut,
+}
+
+impl Replayed {
+    /// The pictures of everything folded.
+    pub(crate) fn pictures(&mut self) -> Result<Pictures, Error> {
+        // A replay does not look at its view on the way, so nothing was let go.
+        let pictures = self.view.pictures_at(&self.cut);
+        pictures.map_err(|error| {
+            Error::input(error.to_string(), "report this: a replay keeps every fact")
+        })
+    }
 }
 
 /// Folds view `name` from the store at `database`; nothing is written. `marks` is what the high-water

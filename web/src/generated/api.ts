@@ -56,6 +56,18 @@ export interface AsterixReport {
   track_number?: number | null;
 }
 
+/** Statements that were appended together. */
+export interface BulkAppended {
+  /** How many; all of the request. */
+  appended: number;
+  /** Nodes that hold every one of them. */
+  holders: NodeId[];
+  /** The last of them; the others stand before it in the same log, in the order sent. */
+  last: string;
+  /** `reached`, or `pending`: durable here, the level not reached in time. */
+  state: string;
+}
+
 /** Content of `warning.cancel`, edition 1. */
 export interface CancelReport {
   /** A word to the other partners, up to 1,000 bytes; not for the public. */

@@ -5,7 +5,9 @@
 //! benchmarks, the machine's own limits measured in the same run.
 
 mod machine;
+mod nats;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
@@ -28,7 +30,11 @@ struct Measure {
     name: &'static str,
     what: &'static str,
     program: Program,
+    peers: Option<Peers>,
 }
+
+/// Measures the peers of one benchmark, in the same run; one that cannot be had is `"absent"`.
+type Peers = fn(&Path) -> Map<String, Value>;
 
 /// What measures it.
 enum Program {
@@ -43,6 +49,7 @@ const BENCHES: &[Measure] = &[
         name: "machine",
         what: "this machine's limits: TCP round trip on loopback, 4 KiB append with fdatasync",
         program: Program::LimitsAlone,
+        peers: None,
     },
     Measure {
         name: "line",
@@ -52,6 +59,17 @@ const BENCHES: &[Measure] = &[
             binary: "watchfire",
             words: &["bench", "line", "--json"],
         },
+        peers: None,
+    },
+    Measure {
+        name: "exchange",
+        what: "entries a second, idle latency and processor time of two nodes, beside NATS JetStream",
+        program: Program::Binary {
+            package: "watchfire",
+            binary: "watchfire",
+            words: &["bench", "exchange", "--json", "--folder", "target"],
+        },
+        peers: Some(jetstream),
     },
 ];
 
@@ -63,6 +81,7 @@ const VALIDATIONS: &[Measure] = &[Measure {
         binary: "sim-releasability",
         words: &["--json"],
     },
+    peers: None,
 }];
 
 /// `cargo xtask bench NAME`
@@ -105,13 +124,23 @@ fn run(
             last_object(measure.name, &process::run_for_stdout(program)?)?
         }
     };
-    let report = merge(machine, limits, measured);
+    let peers = measure.peers.map_or_else(Map::new, |peers| peers(&root));
+    let report = merge(machine, limits, peers, measured);
     if given.has("--json") {
         println!("{report}");
     } else {
         println!("{report:#}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// NATS `JetStream` with an `fsync` for each message and with many publishes under way.
+fn jetstream(root: &Path) -> Map<String, Value> {
+    let absent = |error: Error| json!({ "absent": error.to_string() });
+    let folder = root.join("target").join(format!("bench-nats-{}", std::process::id()));
+    eprintln!("measuring NATS JetStream");
+    let measured = test::nats_server(root).and_then(|program| nats::jetstream(&program, &folder));
+    Map::from_iter([("nats_jetstream".to_owned(), measured.unwrap_or_else(absent))])
 }
 
 fn named<'a>(
@@ -147,7 +176,12 @@ fn last_object(name: &str, stdout: &str) -> Result<Value, Error> {
 }
 
 /// One report with every key that readers rely on.
-fn merge(machine: Value, limits: Map<String, Value>, measured: Value) -> Value {
+fn merge(
+    machine: Value,
+    limits: Map<String, Value>,
+    peers: Map<String, Value>,
+    measured: Value,
+) -> Value {
     let mut report = match measured {
         Value::Object(report) => report,
         other => Map::from_iter([("results".to_owned(), other)]),
@@ -158,9 +192,11 @@ fn merge(machine: Value, limits: Map<String, Value>, measured: Value) -> Value {
     {
         report.entry(key).or_insert(empty);
     }
-    if let Some(Value::Object(all)) = report.get_mut("limits") {
-        for (name, limit) in limits {
-            all.entry(name).or_insert(limit);
+    for (key, more) in [("limits", limits), ("peers", peers)] {
+        if let Some(Value::Object(all)) = report.get_mut(key) {
+            for (name, value) in more {
+                all.entry(name).or_insert(value);
+            }
         }
     }
     Value::Object(report)
@@ -174,9 +210,10 @@ mod tests {
     fn a_report_has_every_key() {
         let limits = Map::from_iter([("tcp".to_owned(), json!(1)), ("disk".to_owned(), json!(2))]);
         let measured = json!({"results": {"p50_us": 3}, "limits": {"tcp": 9}, "extra": true});
-        let got = merge(json!({"cores": 2}), limits, measured);
+        let peers = Map::from_iter([("other".to_owned(), json!("absent"))]);
+        let got = merge(json!({"cores": 2}), limits, peers, measured);
         let expect = json!({
-            "machine": {"cores": 2}, "results": {"p50_us": 3}, "peers": {}, "goals": [],
+            "machine": {"cores": 2}, "results": {"p50_us": 3}, "peers": {"other": "absent"}, "goals": [],
             "limits": {"tcp": 9, "disk": 2}, "extra": true,
         });
         assert_eq!(got, expect);
@@ -197,7 +234,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = named("bench", BENCHES, Some("moon")).err().expect("no such bench");
         assert_eq!(error.to_string(), "expected a name that `bench` knows, got `moon`");
-        assert_eq!(error.hint(), Some("the names are: machine, line"));
+        assert_eq!(error.hint(), Some("the names are: machine, line, exchange"));
         assert!(named("validate", VALIDATIONS, None).is_err());
     }
 }

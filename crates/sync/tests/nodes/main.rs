@@ -2,6 +2,7 @@
 
 extern crate watchfire_sync as sync;
 
+mod bulk;
 mod cluster;
 mod evidence;
 mod exchange;

@@ -237,8 +237,10 @@ pub(crate) fn drill(
     let mut views = Vec::new();
     let mut common = Cut::new();
     for name in names {
-        let Replayed { view, cut } = replay(being, &fresh, None, name.clone())?;
-        let digest = hex(&view.digest_of(&view.pictures_at(&cut)));
+        let mut replayed = replay(being, &fresh, None, name.clone())?;
+        let pictures = replayed.pictures()?;
+        let Replayed { view, cut } = replayed;
+        let digest = hex(&view.digest_of(&pictures));
         common = cut;
         views.push(Compared {
             view: name.to_string(),

@@ -141,12 +141,21 @@ impl ReplayArguments {
                 "name `own` or one of the charter's audiences",
             ));
         }
-        let (marks, _) = HighWaterFile::inspect(&being.config.high_water())?;
+        let database = being.config.database();
+        let store = SqliteStore::open(&database, Access::Read)?;
+        let marks = HighWaterFile::inspect(&being.config.high_water())?.marks_of(&store);
+        let marks = marks.map_err(|error| Error::Store {
+            path: database.clone(),
+            message: error.to_string(),
+            hint: "run `watchfire fsck`".to_owned(),
+        })?;
         let mut high_water = log::HighWater::new(being.charter.realm().clone(), being.config.node);
-        marks.iter().flatten().for_each(|mark| high_water.raise(mark));
-        let Replayed { view, cut } =
-            replay(&being, &being.config.database(), Some(&high_water), name)?;
-        let pictures = view.pictures_at(&cut);
+        for mark in &marks {
+            high_water.raise(mark);
+        }
+        let mut replayed = replay(&being, &database, Some(&high_water), name)?;
+        let pictures = replayed.pictures()?;
+        let Replayed { view, cut } = replayed;
         let digest = seal::hex(&view.digest_of(&pictures));
         let items = pictures.items(view.last_at(&cut));
         if self.json {
@@ -188,8 +197,8 @@ impl FsckArguments {
                 true
             }
         };
-        let (marks, damaged) = HighWaterFile::inspect(&being.config.high_water())?;
-        faults.extend(damaged);
+        let inspected = HighWaterFile::inspect(&being.config.high_water())?;
+        faults.extend(inspected.faults.iter().cloned());
         let (mut entries, mut checkpoints, mut receipts) = (0, 0, 0);
         match SqliteStore::open(&database, Access::Read) {
             Err(error) => faults.push(error.to_string()),
@@ -197,12 +206,15 @@ impl FsckArguments {
                 faults.extend(store.integrity());
                 let mut high_water =
                     log::HighWater::new(being.charter.realm().clone(), being.config.node);
-                marks.iter().flatten().for_each(|mark| high_water.raise(mark));
+                match inspected.marks_of(&store) {
+                    Ok(marks) => marks.iter().for_each(|mark| high_water.raise(mark)),
+                    Err(error) => faults.push(error.to_string()),
+                }
                 let scope = log::FsckScope {
                     charter: &being.charter,
                     node: being.config.node,
                     storage: Some(&being.secrets.storage),
-                    high_water: marks.is_some().then_some(&high_water),
+                    high_water: inspected.marks.is_some().then_some(&high_water),
                 };
                 let report = log::fsck(&store, &scope);
                 (entries, checkpoints, receipts) =

@@ -94,6 +94,11 @@ enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Entries a second and idle latency of two nodes, each a process of its own, on this machine
+    Exchange(crate::bench::Exchange),
+    /// The other node of a measurement, ended by closing its standard input
+    #[command(hide = true)]
+    Partner(ConfigArgument),
 }
 
 /// Which node.
@@ -178,6 +183,8 @@ pub(crate) fn run() -> Result<(), Error> {
             Ok(())
         }
         Command::Bench(BenchCommand::Line { samples, json }) => crate::bench::line(samples, json),
+        Command::Bench(BenchCommand::Exchange(arguments)) => crate::bench::exchange(&arguments),
+        Command::Bench(BenchCommand::Partner(node)) => crate::bench::partner(&node.config),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

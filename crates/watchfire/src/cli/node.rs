@@ -81,13 +81,7 @@ impl NodeArguments {
         let being = Being::read(&self.node.config)?;
         let name = being.config.node;
         let ready_json = self.ready_json;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                Error::input(error.to_string(), "check the system's limits on threads")
-            })?;
+        let runtime = crate::node::runtime()?;
         let stopped = stopped(self.stop_with_stdin);
         let ready = move |Ready { console, link, .. }| {
             if ready_json {

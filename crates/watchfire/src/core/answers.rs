@@ -76,6 +76,19 @@ pub(crate) struct Appended {
     pub(crate) holders: Vec<NodeId>,
 }
 
+/// Statements that were appended together.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct BulkAppended {
+    /// How many; all of the request.
+    pub(crate) appended: u64,
+    /// The last of them; the others stand before it in the same log, in the order sent.
+    pub(crate) last: String,
+    /// `reached`, or `pending`: durable here, the level not reached in time.
+    pub(crate) state: String,
+    /// Nodes that hold every one of them.
+    pub(crate) holders: Vec<NodeId>,
+}
+
 /// What became of a feed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Ingested {

@@ -5,19 +5,20 @@ use std::sync::{Arc, Mutex};
 
 use base::{NodeId, TimeDelta};
 use domains::{Cut, ViewName, encode_content};
-use log::{Audience, EntryId, Fact, Kind, LogId, Precedence};
+use log::{Audience, EntryId, Fact, Kind, Precedence};
 use sync::{Append, Level, Ticket};
 use tokio::sync::oneshot;
 
 use super::answers::{Digest, EntryAnswer, Proposal, Status};
 use super::items::{ClockItem, LaneItem, LineItem, NodeItem, NodeState};
-use super::{Core, Metrics, Question, ScanGroup, Waiter};
+use super::{Core, Metrics, Question, ScanGroup, Waiter, bulk};
 use crate::console::Collections;
 use crate::http::{self, Problem};
 use crate::store::seal::hex;
+use crate::store::{Asker, Job};
 
 /// How long an append waits for its level unless it says so.
-const TIMEOUT_MS: u32 = 10_000;
+pub(super) const TIMEOUT_MS: u32 = 10_000;
 
 impl Core {
     pub(super) fn answer(&mut self, question: Question) {
@@ -33,11 +34,16 @@ impl Core {
             }
             Question::Digest { view, cut, reply } => drop(reply.send(self.digest(&view, cut))),
             Question::Entries { log, from, limit, reply } => {
-                drop(reply.send(self.entries(&log, from, limit)));
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                self.order(Job::Facts { log, from, limit, asker: Asker::Entries(reply) });
             }
-            Question::Entry { id, reply } => drop(reply.send(self.entry(id))),
+            Question::Entry { id: EntryId { log, index }, reply } => {
+                let asker = Asker::Entry(index, reply);
+                self.order(Job::Facts { log, from: index, limit: 1, asker });
+            }
             Question::Cap { warning, reply } => drop(reply.send(self.cap(&warning))),
             Question::Append { proposal, reply } => self.append_proposal(&proposal, reply),
+            Question::Bulk { bulk, reply } => self.append_bulk(bulk, reply),
             Question::Scans { scans, audience, reply } => {
                 self.append_scans(&scans, audience, reply);
             }
@@ -154,14 +160,17 @@ impl Core {
         })
     }
 
-    fn entries(&self, log: &LogId, from: u64, limit: u64) -> Vec<EntryAnswer> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let Some(facts) = self.facts.get(log) else { return Vec::new() };
-        facts.range(from..).take(limit).map(|(_, fact)| self.entry_answer(fact)).collect()
-    }
-
-    fn entry(&self, id: EntryId) -> Option<EntryAnswer> {
-        self.facts.get(&id.log)?.get(&id.index).map(|fact| self.entry_answer(fact))
+    /// Gives statements read back from the store to whoever asked.
+    pub(super) fn answer_facts(&self, facts: &[Fact], asker: Asker) {
+        match asker {
+            Asker::Entries(reply) => {
+                drop(reply.send(facts.iter().map(|fact| self.entry_answer(fact)).collect()));
+            }
+            Asker::Entry(index, reply) => {
+                let found = facts.iter().find(|fact| fact.id.index == index);
+                drop(reply.send(found.map(|fact| self.entry_answer(fact))));
+            }
+        }
     }
 
     fn entry_answer(&self, fact: &Fact) -> EntryAnswer {
@@ -196,24 +205,8 @@ impl Core {
 
     pub(super) fn read_proposal(&self, proposal: &Proposal) -> Result<Draft, Problem> {
         let known = domains::kinds();
-        let kind = known.iter().find(|kind| kind.name == proposal.kind).ok_or_else(|| {
-            let names: Vec<&str> = known.iter().map(|kind| kind.name).collect();
-            Problem::refused(format!(
-                "expected a kind out of `{}`, got `{}`",
-                names.join("`, `"),
-                proposal.kind
-            ))
-            .hint("`x-watchfire-kinds` in `/openapi.json` describes each")
-        })?;
-        let officers_act = [
-            domains::warning::RELEASE_KIND,
-            domains::warning::UPDATE_KIND,
-            domains::warning::CANCEL_KIND,
-        ];
-        if officers_act.contains(&kind.name) {
-            return Err(Problem::forbidden("an officer's act is not appended by hand")
-                .hint("use the warning's own `release`, `update` or `cancel`"));
-        }
+        let kind = bulk::kind_of(&known, &proposal.kind)?;
+        bulk::refuse_acts(kind.name)?;
         let content = (kind.from_json)(&proposal.content).map_err(|error| {
             Problem::refused(error.to_string()).hint("see the kind's schema in `/openapi.json`")
         })?;
@@ -340,7 +333,7 @@ impl Draft {
     }
 }
 
-fn level_of(text: Option<&str>) -> Result<Level, Problem> {
+pub(super) fn level_of(text: Option<&str>) -> Result<Level, Problem> {
     match text {
         None | Some("local") => Ok(Level::Local),
         Some("all") => Ok(Level::All),

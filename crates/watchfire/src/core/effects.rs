@@ -9,7 +9,7 @@ use log::{Audience, EntryId, Kind};
 use sync::{Level, Refusal, Ticket};
 use tokio::sync::oneshot;
 
-use super::answers::{Acted, Appended, WarningNote};
+use super::answers::{Acted, Appended, BulkAppended, WarningNote};
 use super::ask::Draft;
 use super::{Act, Core, Waiter};
 use crate::console::Collections;
@@ -18,10 +18,16 @@ use crate::{cap, officer};
 
 impl Core {
     pub(super) fn append(&mut self, draft: Draft, waiter: Waiter) {
+        let ticket = self.new_ticket(waiter);
+        self.step(sync::Input::Append(draft.into_append(ticket)));
+    }
+
+    /// A ticket that nobody has, for `waiter`.
+    pub(super) fn new_ticket(&mut self, waiter: Waiter) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.waiting.insert(ticket, waiter);
-        self.step(sync::Input::Append(draft.into_append(ticket)));
+        ticket
     }
 
     pub(super) fn acknowledged(
@@ -41,8 +47,17 @@ impl Core {
                 .hint("see the findings; the node goes on by itself when the store works again"),
             );
         };
-        self.appended += 1;
+        self.appended += match &waiter {
+            Waiter::Bulk { entries, .. } => *entries,
+            _ => 1,
+        };
         match waiter {
+            Waiter::Bulk { entries, reply } => drop(reply.send(Ok(BulkAppended {
+                appended: entries,
+                last: entry.to_string(),
+                state: state.to_owned(),
+                holders: holders.to_vec(),
+            }))),
             Waiter::Proposal(reply) => drop(reply.send(Ok(Appended {
                 entry: entry.to_string(),
                 state: state.to_owned(),
@@ -66,12 +81,19 @@ impl Core {
         if matches!(waiter, Waiter::Own) {
             self.find(domains::Severity::Error, "append".to_owned(), reason.to_string(), None);
         }
-        Self::disappoint(waiter, &Problem::refused(reason.to_string()));
+        let problem = match reason {
+            Refusal::QueueFull { .. } | Refusal::TooManyWaiting(_) => {
+                Problem::busy(reason.to_string())
+            }
+            _ => Problem::refused(reason.to_string()),
+        };
+        Self::disappoint(waiter, &problem);
     }
 
     fn disappoint(waiter: Waiter, problem: &Problem) {
         match waiter {
             Waiter::Proposal(reply) => drop(reply.send(Err(problem.clone()))),
+            Waiter::Bulk { reply, .. } => drop(reply.send(Err(problem.clone()))),
             Waiter::Scan(group) => {
                 let mut group = group.lock().expect("no holder panics");
                 group.refused = Some(problem.clone());

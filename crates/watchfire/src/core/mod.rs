@@ -10,11 +10,13 @@
 
 pub(crate) mod answers;
 mod ask;
+pub(crate) mod bulk;
 mod effects;
 pub(crate) mod explain;
 pub(crate) mod items;
 mod lines;
 mod pictures;
+mod refolding;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,13 +25,15 @@ use std::time::Duration;
 use base::{NodeId, PartnerId, Timestamp};
 use domains::{Cut, ViewName};
 use log::{Audience, Charter, EntryId, Fact, LogId};
-use sync::{Node, Op, Output, Ticket};
+use sync::{Node, Output, Ticket};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use self::answers::{Acted, Appended, Digest, EntryAnswer, Proposal, Status};
+use self::answers::{Acted, Appended, BulkAppended, Digest, EntryAnswer, Proposal, Status};
+use self::bulk::BulkProposal;
 use self::items::FindingItem;
 use self::lines::LineTable;
 use self::pictures::Views;
+use self::refolding::Refolding;
 use crate::clock::Clock;
 use crate::config::Tuning;
 use crate::console::{Collections, Delta, EventId, Start};
@@ -94,6 +98,10 @@ pub(crate) enum Question {
     Append {
         proposal: Proposal,
         reply: oneshot::Sender<Result<Appended, Problem>>,
+    },
+    Bulk {
+        bulk: BulkProposal,
+        reply: oneshot::Sender<Result<BulkAppended, Problem>>,
     },
     Scans {
         scans: Vec<domains::track::events::ScanReport>,
@@ -177,7 +185,6 @@ pub(crate) struct Core {
     store: std::sync::mpsc::Sender<Job>,
     views: Views,
     lines: LineTable,
-    facts: BTreeMap<LogId, BTreeMap<u64, Arc<Fact>>>,
     findings: VecDeque<FindingItem>,
     findings_total: u64,
     waiting: BTreeMap<Ticket, Waiter>,
@@ -187,17 +194,39 @@ pub(crate) struct Core {
     store_fault: Option<String>,
     fold_micros: Histogram,
     shown: std::time::Instant,
+    refolding: Refolding,
     probe: Option<Probe>,
-    /// Entries whose facts came in this turn, while somebody measures.
-    probed: Vec<EntryId>,
+    /// Last index and count of the facts that came in this turn, by log, while somebody measures.
+    probed: BTreeMap<LogId, (u64, u64)>,
 }
 
-/// Hears of every entry when its fact has been folded, and when that was.
-pub(crate) type Probe = std::sync::mpsc::Sender<(EntryId, std::time::Instant)>;
+/// Facts of one log that were folded in one turn of the loop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Folded {
+    /// The last of them.
+    pub(crate) last: EntryId,
+    /// How many.
+    pub(crate) count: u64,
+    /// When the fold had them, for whoever measures in this process.
+    pub(crate) at: std::time::Instant,
+    /// The same by the machine's clock, for whoever measures in another process.
+    pub(crate) wall: Timestamp,
+}
+
+impl Folded {
+    /// Whether `entry` has been folded, now or earlier.
+    pub(crate) fn has(&self, entry: &EntryId) -> bool {
+        self.last.log == entry.log && self.last.index >= entry.index
+    }
+}
+
+/// Hears of entries when their facts have been folded.
+pub(crate) type Probe = std::sync::mpsc::Sender<Folded>;
 
 /// Who waits for an append.
 enum Waiter {
     Proposal(oneshot::Sender<Result<Appended, Problem>>),
+    Bulk { entries: u64, reply: oneshot::Sender<Result<BulkAppended, Problem>> },
     Scan(Arc<std::sync::Mutex<ScanGroup>>),
     Act { state: &'static str, reply: oneshot::Sender<Result<Acted, Problem>> },
     Own,
@@ -253,7 +282,6 @@ impl Core {
             node,
             entropy: SystemEntropy,
             store,
-            facts: BTreeMap::new(),
             findings: VecDeque::new(),
             findings_total: 0,
             waiting: BTreeMap::new(),
@@ -263,8 +291,9 @@ impl Core {
             store_fault: None,
             fold_micros: Histogram::default(),
             shown: crate::clock::instant(),
+            refolding: Refolding::default(),
             probe,
-            probed: Vec::new(),
+            probed: BTreeMap::new(),
         };
         core.carry_out(outputs);
         core
@@ -349,6 +378,8 @@ impl Core {
                 self.step(sync::Input::Stored { op, result });
             }
             Done::Loaded { op, result } => self.step(sync::Input::Loaded { op, result }),
+            Done::Facts { facts, asker } => self.answer_facts(&facts, asker),
+            Done::Refolded { name, result } => self.refolded(&name, result),
         }
     }
 
@@ -375,10 +406,10 @@ impl Core {
         for output in outputs {
             match output {
                 Output::Store { op, urgency, writes, high_water } => {
-                    self.order(Job::Commit { op, urgency, writes, high_water }, op);
+                    self.order(Job::Commit { op, urgency, writes, high_water });
                 }
                 Output::Load { op, log, from, bytes_max } => {
-                    self.order(Job::Load { op, log, from, bytes_max }, op);
+                    self.order(Job::Load { op, log, from, bytes_max });
                 }
                 Output::Send { peer, precedence, bytes } => {
                     self.lines.send(peer, precedence, &bytes);
@@ -416,18 +447,15 @@ impl Core {
         }
     }
 
-    fn order(&mut self, job: Job, op: Op) {
+    fn order(&self, job: Job) {
         // The store's thread ends only with the process; if it died, the node must not go on as if.
-        assert!(
-            self.store.send(job).is_ok(),
-            "the store's thread lives as long as the loop ({op:?})"
-        );
+        assert!(self.store.send(job).is_ok(), "the store's thread lives as long as the loop");
     }
 
     fn know(&mut self, fact: &Arc<Fact>) {
-        self.facts.entry(fact.id.log).or_default().insert(fact.id.index, Arc::clone(fact));
         if self.probe.is_some() {
-            self.probed.push(fact.id);
+            let seen = self.probed.entry(fact.id.log).or_insert((0, 0));
+            *seen = (fact.id.index, seen.1 + 1);
         }
         if self.admits(fact) {
             self.views.insert(fact, self.clock.now());
@@ -464,10 +492,12 @@ impl Core {
             let micros = began.elapsed().as_micros();
             self.fold_micros.record(u64::try_from(micros).unwrap_or(u64::MAX));
         }
+        self.refold_behind(now);
         if let Some(probe) = &self.probe {
-            let folded = crate::clock::instant();
-            for id in self.probed.drain(..) {
-                probe.send((id, folded)).ok();
+            let (at, wall) = (crate::clock::instant(), crate::clock::wall_now());
+            for (log, (index, count)) in std::mem::take(&mut self.probed) {
+                let last = EntryId { log, index };
+                probe.send(Folded { last, count, at, wall }).ok();
             }
         }
         let every = Duration::from_millis(u64::from(self.tuning.display_ms));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
-use domains::{Cut, Desire, View, ViewName};
+use domains::{Cut, Desire, Heard, Placed, View, ViewName};
 use log::{Audience, Charter, Fact, Realm};
 use tokio::sync::broadcast;
 
@@ -76,8 +76,9 @@ impl Views {
     }
 
     pub(super) fn insert(&mut self, fact: &Arc<Fact>, now: Timestamp) {
+        let Some(placed) = Placed::read(fact) else { return };
         for seat in self.seats.values_mut() {
-            seat.view.insert(fact, now);
+            seat.view.insert_placed(&placed, now);
             seat.fresh = true;
         }
     }
@@ -102,6 +103,19 @@ impl Views {
 
     pub(super) fn view(&mut self, name: &ViewName) -> Result<&mut View, Problem> {
         self.seat(name).map(|seat| &mut seat.view)
+    }
+
+    /// A view that waits for facts of the past.
+    pub(super) fn behind(&self) -> Option<ViewName> {
+        self.iter().find(|view| view.is_behind()).map(|view| view.name().clone())
+    }
+
+    /// Puts `fresh`, folded from the log's entries `heard`, in the place of the view of that name.
+    pub(super) fn replace(&mut self, name: &ViewName, fresh: View, heard: &Heard) {
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        let old = std::mem::replace(&mut seat.view, fresh);
+        seat.view.adopt(old, heard);
+        seat.fresh = true;
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &View> {
@@ -163,7 +177,10 @@ impl Views {
         cut: &Cut,
     ) -> Result<([u8; 32], BTreeMap<String, u64>), Problem> {
         let view = self.view(name)?;
-        let pictures = view.pictures_at(cut);
+        let pictures = view.pictures_at(cut).map_err(|error| {
+            Problem::conflict(error.to_string())
+                .hint("ask for a newer cut, or stop the node and use `watchfire replay`")
+        })?;
         let last = view.last_at(cut);
         let items = pictures.items(last);
         let counts = items

@@ -6,6 +6,7 @@
 
 mod assets;
 mod auth;
+mod bulk;
 mod explain;
 mod handlers;
 mod metrics;

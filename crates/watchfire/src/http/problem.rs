@@ -75,6 +75,17 @@ impl Problem {
         .hint("send it in parts")
     }
 
+    /// A queue is full: nothing was taken, and the same request may succeed in a moment.
+    pub(crate) fn busy(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "The node cannot take more at present",
+            detail,
+        )
+        .hint("nothing of the request was appended; send it again in a moment, or less at once")
+    }
+
     pub(crate) fn stopping() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

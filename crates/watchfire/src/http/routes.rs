@@ -3,10 +3,11 @@
 use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{App, explain, handlers};
+use super::{App, bulk, explain, handlers};
 use crate::console::Collections;
 use crate::core::answers::{
-    Acted, Appended, Digest, EntryAnswer, Ingested, Link, Proposal, Status, WarningNote,
+    Acted, Appended, BulkAppended, Digest, EntryAnswer, Ingested, Link, Proposal, Status,
+    WarningNote,
 };
 use crate::core::explain::{EntryReceipts, Preview, WhyAnswer};
 
@@ -47,6 +48,15 @@ pub(super) struct Route {
 }
 
 const VIEW: (&str, &str) = ("view", "own, or an audience such as JPN+KOR+USA");
+
+/// What a bulk append says of all its statements.
+const BULK_QUERY: &[(&str, &str)] = &[
+    ("kind", "the kind of every statement"),
+    ("audience", "who may read them; all partners if absent"),
+    ("precedence", "flash, immediate, priority or routine; the kind's own if absent"),
+    ("level", "local, partners(K) or all, for all of them; local if absent"),
+    ("timeout_ms", "how long to wait for the level; 10000 if absent"),
+];
 
 /// Every guarded route but the stream.
 pub(super) fn routes() -> Vec<Route> {
@@ -171,6 +181,16 @@ fn writing() -> Vec<Route> {
             Some(Body::json::<Proposal>()),
             Body::json::<Appended>(),
             post(handlers::append),
+        ),
+        write(
+            "/api/v1/entries/bulk",
+            "append_bulk",
+            "log",
+            "Append many statements of one kind, one JSON content a line, all or none",
+            BULK_QUERY,
+            Some(Body::Text("application/jsonl")),
+            Body::json::<BulkAppended>(),
+            post(bulk::append_bulk),
         ),
         write(
             "/api/v1/reports",

@@ -189,19 +189,25 @@ impl StoreRead for SqliteStore {
     }
 }
 
-impl Store for SqliteStore {
-    fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+impl SqliteStore {
+    /// Puts rows as they are, in one durable act.
+    pub(crate) fn put_rows(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), StoreError> {
         let transaction = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .map_err(failed("begin"))?;
-        for write in writes {
-            let Row { table, key, value } = write.row();
+        for Row { table, key, value } in rows {
             let sql =
                 format!("INSERT OR REPLACE INTO {} (key, value) VALUES (?1, ?2)", table.as_str());
             let mut statement = transaction.prepare_cached(&sql).map_err(failed("write"))?;
             statement.execute(params![key, value]).map_err(failed("write"))?;
         }
         transaction.commit().map_err(failed("commit"))
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        self.put_rows(writes.iter().map(Write::row))
     }
 }

@@ -10,7 +10,7 @@ use log::{ExerciseTime, Realm};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::super::high_water;
+use super::super::high_water::HighWaterFile;
 use super::super::seal::{self, Checked};
 use super::{Folder, Seeded, from_environment};
 use crate::client::Client;
@@ -101,7 +101,9 @@ fn faults(config: &Config) -> Vec<String> {
         Checked::Absent => vec!["the seal is gone".to_owned()],
         Checked::Present(faults) => faults,
     };
-    faults.extend(high_water::inspect(&config.high_water()).expect("the files can be read").1);
+    faults.extend(
+        HighWaterFile::inspect(&config.high_water()).expect("the files can be read").faults,
+    );
     faults
 }
 

@@ -1,0 +1,100 @@
+//! A view folded again from the log, on a thread of its own, in bounded memory.
+//!
+//! All logs are read side by side, a few batches of each at a time, and handed to the view in the
+//! order of their logged times; measurements that were logged late find their place among the facts
+//! the view keeps.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use base::Timestamp;
+use domains::{Heard, View, ViewName};
+use log::{Charter, Error, Fact, LogId, StorageKey, StoreRead, StoreReadExt as _, stored_facts};
+
+use crate::officer;
+
+/// Bytes of one log's batches read at once.
+const READ_BYTES: usize = 512 * 1024;
+/// Facts between two looks at the view, so that it lets go of what it need not keep.
+const LOOK_FACTS: usize = 1_024;
+
+/// What reading statements back takes.
+pub(crate) struct Reading {
+    pub(crate) storage: StorageKey,
+    pub(crate) charter: Arc<Charter>,
+}
+
+impl Reading {
+    /// Folds the view of that name from everything stored; and which entries that was.
+    pub(super) fn fold(
+        &self,
+        store: &impl StoreRead,
+        name: ViewName,
+        now: Timestamp,
+    ) -> Result<(View, Heard), Error> {
+        let mut view = View::new(name);
+        let mut heard = Heard::new();
+        let mut sources: Vec<Source> =
+            store.heads()?.into_iter().map(|head| Source::new(head.log)).collect();
+        let mut count = 0_usize;
+        loop {
+            for source in &mut sources {
+                source.fill(store, &self.storage, &mut heard)?;
+            }
+            sources.retain(|source| !source.facts.is_empty());
+            let next = |source: &Source| source.facts.front().map(|fact| (fact.logged, source.log));
+            let Some(first) = sources.iter_mut().min_by_key(|source| next(source)) else { break };
+            let fact = first.facts.pop_front().expect("only sources with facts are kept");
+            // The loop has told of acts without their officer's signature when they came.
+            if officer::check(&fact, &self.charter).is_ok() {
+                view.insert(&Arc::new(fact), now);
+                count += 1;
+                if count.is_multiple_of(LOOK_FACTS) {
+                    view.head(now);
+                }
+            }
+        }
+        view.head(now);
+        Ok((view, heard))
+    }
+}
+
+/// One log being read.
+struct Source {
+    log: LogId,
+    next: u64,
+    facts: VecDeque<Fact>,
+}
+
+impl Source {
+    const fn new(log: LogId) -> Self {
+        Self { log, next: 0, facts: VecDeque::new() }
+    }
+
+    /// Reads on if nothing read is left; stays empty at the end.
+    fn fill(
+        &mut self,
+        store: &impl StoreRead,
+        storage: &StorageKey,
+        heard: &mut Heard,
+    ) -> Result<(), Error> {
+        while self.facts.is_empty() {
+            let found = stored_facts(store, storage, &self.log, self.next, READ_BYTES)?;
+            let Some(last) = found.read.last() else { break };
+            self.next = last.end;
+            let ranges = heard.entry(self.log).or_default();
+            found.read.into_iter().for_each(|range| extend(ranges, range));
+            self.facts.extend(found.facts);
+        }
+        Ok(())
+    }
+}
+
+/// Adds a range after the others, joined to the last where they meet.
+fn extend(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => ranges.push(range),
+    }
+}
