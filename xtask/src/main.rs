@@ -18,6 +18,7 @@ mod format;
 mod fuzz;
 mod generated;
 mod licences;
+mod netns;
 mod process;
 mod rust_source;
 mod soak;

@@ -4,7 +4,7 @@
 //! is for exercises, demonstrations and tests, and refuses the operational realm.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -50,8 +50,21 @@ struct Made {
     http: SocketAddr,
 }
 
-/// Makes one node a partner with lines between all of them, below `folder`, which must be empty.
+/// Makes one node a partner with lines between all of them on loopback, below `folder`, which must be
+/// empty.
 pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
+    make_at(folder, plan, &[])
+}
+
+/// As [`make`], with the partners' nodes at these addresses, in the order of the partners.
+pub(crate) fn make_at(folder: &Path, plan: &Plan, hosts: &[IpAddr]) -> Result<Vec<Member>, Error> {
+    if !hosts.is_empty() && hosts.len() != plan.partners.len() {
+        let (partners, got) = (plan.partners.len(), hosts.len());
+        return Err(Error::input(
+            format!("expected {partners} hosts, one a partner, got {got}"),
+            "name them as `--hosts 10.0.0.1,10.0.0.2`, in the order of the partners",
+        ));
+    }
     if !plan.realm.is_exercise() {
         return Err(Error::input(
             "a federation made in one place cannot be of the operational realm",
@@ -78,9 +91,10 @@ pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
     let mut made = BTreeMap::new();
     let mut roots = BTreeMap::new();
     let mut ports = FreePorts::default();
-    for partner in &plan.partners {
+    for (place, partner) in plan.partners.iter().enumerate() {
         let node = NodeId::new(*partner, 1).expect("1 is a node number");
-        made.insert(node, make_node(node, plan, &mut ports)?);
+        let host = hosts.get(place).copied();
+        made.insert(node, make_node(node, plan, host, &mut ports)?);
         roots
             .insert(*partner, RootSecret::random(plan.realm.clone(), *partner, &mut SystemEntropy));
     }
@@ -98,12 +112,18 @@ pub(crate) fn tls_key() -> Result<(Zeroizing<Vec<u8>>, [u8; 32]), Error> {
     Ok((key, digest))
 }
 
-fn make_node(node: NodeId, plan: &Plan, ports: &mut FreePorts) -> Result<Made, Error> {
+fn make_node(
+    node: NodeId,
+    plan: &Plan,
+    host: Option<IpAddr>,
+    ports: &mut FreePorts,
+) -> Result<Made, Error> {
     let secrets = NodeSecrets::random(plan.realm.clone(), node, &mut SystemEntropy);
     let (tls, tls_spki_sha256) = tls_key()?;
     let mut seed = [0; 32];
     aws_lc_rs::rand::fill(&mut seed).expect("the system's random generator works");
-    let (lines, http) = (ports.next()?, ports.next()?);
+    let (mut lines, http) = (ports.next()?, ports.next()?);
+    lines.set_ip(host.unwrap_or(lines.ip()));
     let record = NodeRecord {
         key: secrets.key.verifying_key(),
         witness: secrets.witness.verifying_key(),

@@ -5,7 +5,9 @@
 //! | `cluster` | seeds of the simulated cluster, resumable |
 //! | `chaos` | three real nodes in network namespaces that are killed, stopped, cut off and starved |
 
+mod chaos;
 mod cluster;
+mod driver;
 
 use std::process::ExitCode;
 
@@ -22,8 +24,12 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::switch("--list", "print the names and stop"),
     Flag::switch("--fresh", "cluster: forget the progress of an earlier run"),
     Flag::value("--seeds", "COUNT", "cluster: how many seeds (default 100000)"),
-    Flag::value("--start", "SEED", "cluster: the first seed (default 1)"),
+    Flag::value("--start", "SEED", "the first seed, or the seed of the schedule (default 1)"),
     Flag::value("--jobs", "COUNT", "cluster: threads (default: one a processor)"),
+    Flag::value("--minutes", "COUNT", "chaos: how long (default 30)"),
+    Flag::value("--config", "FILE", "chaos: more lines of every node's configuration"),
+    Flag::value("--node", "FILE", "driver: the node's configuration"),
+    Flag::value("--get", "PATH", "driver: ask this and print the answer"),
     Flag::value("--report", "FILE", "write the report there as well"),
 ];
 
@@ -33,11 +39,23 @@ struct Soak {
     run: fn(&Given) -> Result<Value, Error>,
 }
 
-const SOAKS: &[Soak] = &[Soak {
-    name: "cluster",
-    what: "seeds of the simulated cluster with faults, and every planted bug",
-    run: cluster::run,
-}];
+const SOAKS: &[Soak] = &[
+    Soak {
+        name: "cluster",
+        what: "seeds of the simulated cluster with faults, and every planted bug",
+        run: cluster::run,
+    },
+    Soak {
+        name: "chaos",
+        what: "three nodes in network namespaces, killed, stopped, cut off and starved under load",
+        run: chaos::run,
+    },
+    Soak {
+        name: "driver",
+        what: "the load beside one node (started by `chaos`)",
+        run: driver::run,
+    },
+];
 
 /// `cargo xtask soak NAME`
 pub(crate) fn run(given: &Given) -> Result<ExitCode, Error> {

@@ -22,7 +22,7 @@ pub(crate) use tools::{NATS_VARIABLE, nats_server};
 pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("--only", "STEP", "run this step alone (may be repeated)"),
     Flag::value("--skip", "STEP", "leave this step out (may be repeated)"),
-    Flag::value("--seeds", "COUNT", "seeds of the cluster simulator (default 200)"),
+    Flag::value("--seeds", "COUNT", "seeds of the cluster simulator (default 1000)"),
     Flag::switch("--list", "print the steps and stop"),
 ];
 
@@ -65,7 +65,7 @@ pub(crate) fn run(given: &Given) -> Result<ExitCode, Error> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let seeds = given.values("--seeds").last().map_or("200", |seeds| *seeds).to_owned();
+    let seeds = given.values("--seeds").last().map_or("1000", |seeds| *seeds).to_owned();
     if seeds.parse::<u32>().is_err() {
         return Err(Error::Usage {
             message: format!("expected `--seeds COUNT` with a whole number, got `{seeds}`"),

@@ -249,9 +249,11 @@ fn simulator(context: &Context) -> Result<Ended, Error> {
         cluster.args(words);
         call(cluster)
     };
-    let seeds = played(&[], &["--seeds", &context.seeds])?;
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    let seeds = played(&[], &["--seeds", &context.seeds, "--jobs", &jobs])?;
     // The bugs are compiled in here alone.
-    let planted = played(&["--features", "watchfire-sim/planted-bugs"], &["--planted"])?;
+    let planted = ["--planted", "--jobs", &jobs];
+    let planted = played(&["--features", "watchfire-sim/planted-bugs"], &planted)?;
     Ok(both(seeds, planted))
 }
 

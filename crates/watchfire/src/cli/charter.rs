@@ -63,6 +63,9 @@ pub(super) struct InitArguments {
     /// The partners of that exercise, such as KOR,JPN,USA
     #[arg(long, value_delimiter = ',', requires = "exercise")]
     partners: Vec<PartnerId>,
+    /// The addresses of that exercise's nodes, in the order of the partners; loopback if absent
+    #[arg(long, value_delimiter = ',', requires = "exercise")]
+    hosts: Vec<std::net::IpAddr>,
     /// Files of public halves (`*.public.toml`) that the partners contribute
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "exercise")]
     from: Vec<PathBuf>,
@@ -115,7 +118,7 @@ impl InitArguments {
             Error::input(error.to_string(), "small letters, digits and `-`, such as `autumn-2026`")
         })?;
         let started = wall_now();
-        let members = federation::make(
+        let members = federation::make_at(
             &self.path,
             &Plan {
                 realm,
@@ -125,6 +128,7 @@ impl InitArguments {
                 radars: Vec::new(),
                 tuning: Tuning::default(),
             },
+            &self.hosts,
         )?;
         for member in members {
             print(&format!(
