@@ -75,6 +75,7 @@ fn two_members(folder: &std::path::Path) -> Result<Vec<federation::Member>, Erro
         partners: partners.to_vec(),
         radars: Vec::new(),
         tuning: Tuning::default(),
+        carrier: log::Carrier::Tcp,
     };
     federation::make(folder, &plan)
 }

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) partners: Vec<PartnerId>,
     pub(crate) radars: Vec<RadarSite>,
     pub(crate) tuning: Tuning,
+    /// Over what all lines run.
+    pub(crate) carrier: Carrier,
 }
 
 /// One node that was made.
@@ -156,7 +158,7 @@ fn sign(
     let mut lines = Vec::new();
     for (place, from) in nodes.iter().enumerate() {
         for to in &nodes[place + 1..] {
-            lines.push(LineRecord { from: *from, to: *to, carrier: Carrier::Tcp });
+            lines.push(LineRecord { from: *from, to: *to, carrier: plan.carrier });
         }
     }
     let mut draft = CharterDraft::new(Agreement {

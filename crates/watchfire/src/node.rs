@@ -16,12 +16,14 @@ use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::feed;
 use crate::http::{self, App, Auth};
-use crate::line::{self, Directory, Identity, Lines};
+use crate::line::{self, Directory, Events, Identity, Lines, Route};
 use crate::officer::Officer;
 use crate::store::{self, Access, HighWaterFile, SqliteStore, seal};
 
 /// Line events waiting for the loop; carriers wait beyond it.
 const LINE_EVENTS_MAX: usize = 1_024;
+/// Frames of lanes below FLASH waiting for the loop: few, so that nothing urgent waits behind them.
+const BULK_EVENTS_MAX: usize = 32;
 /// Questions waiting for the loop; handlers wait beyond it.
 const QUESTIONS_MAX: usize = 256;
 
@@ -152,17 +154,19 @@ fn clock(config: &Config, charter: &Charter) -> Result<Clock, Error> {
 }
 
 /// The nodes `me` has a line to, with the address of those it dials.
-pub(crate) fn peers(me: NodeId, charter: &Charter) -> BTreeMap<NodeId, Option<String>> {
+pub(crate) fn peers(me: NodeId, charter: &Charter) -> BTreeMap<NodeId, Route> {
     charter
         .agreement()
         .lines
         .iter()
-        .filter(|line| line.carrier == Carrier::Tcp)
+        .filter(|line| matches!(line.carrier, Carrier::Tcp | Carrier::Quic))
         .filter_map(|line| {
+            let carrier = line.carrier;
             if line.from == me {
-                Some((line.to, charter.node(line.to)?.addresses.first().cloned()))
+                let dial = charter.node(line.to)?.addresses.first().cloned();
+                Some((line.to, Route { carrier, dial }))
             } else {
-                (line.to == me).then_some((line.from, None))
+                (line.to == me).then_some((line.from, Route { carrier, dial: None }))
             }
         })
         .collect()
@@ -205,7 +209,8 @@ pub(crate) async fn run(
     let control = control_token(&config)?;
 
     let (stop, stopping) = watch::channel(false);
-    let (line_events, lines_inbox) = mpsc::channel(LINE_EVENTS_MAX);
+    let (urgent, lines_inbox) = mpsc::channel(LINE_EVENTS_MAX);
+    let (bulk, bulk_inbox) = mpsc::channel(BULK_EVENTS_MAX);
     let (questions, questions_inbox) = mpsc::channel(QUESTIONS_MAX);
     let (done, store_inbox) = mpsc::unbounded_channel();
 
@@ -231,7 +236,8 @@ pub(crate) async fn run(
     seal::break_seal(&database)?;
     high_water.make_whole()?;
     let (jobs, store_thread) = store::start(store, high_water, &database, reading, done)?;
-    line::start(lines(&config, &charter, identity), line_events, stopping.clone()).await?;
+    let events = Events { urgent, bulk };
+    line::start(lines(&config, &charter, identity), events, stopping.clone()).await?;
 
     let listener = TcpListener::bind(config.http.listen).await.map_err(|source| Error::Listen {
         what: "the console",
@@ -264,6 +270,7 @@ pub(crate) async fn run(
     });
     let inbox = Inbox {
         lines: lines_inbox,
+        bulk: bulk_inbox,
         store: store_inbox,
         questions: questions_inbox,
         stop: stopping,

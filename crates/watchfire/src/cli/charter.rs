@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use base::{PartnerId, Timestamp};
 use clap::Subcommand;
-use log::{Charter, CharterDraft, ExerciseTime, Realm};
+use log::{Carrier, Charter, CharterDraft, ExerciseTime, Realm};
 
 use super::print;
 use crate::clock::wall_now;
@@ -74,6 +74,9 @@ pub(super) struct InitArguments {
     /// The exercise's time when it begins; now if absent
     #[arg(long)]
     epoch: Option<Timestamp>,
+    /// Over what the lines of that exercise run
+    #[arg(long, value_parser = ["tcp", "quic"], default_value = "tcp", requires = "exercise")]
+    carrier: String,
     /// Exercise seconds per second
     #[arg(long, default_value_t = 1.0)]
     rate: f64,
@@ -127,6 +130,7 @@ impl InitArguments {
                 partners: self.partners,
                 radars: Vec::new(),
                 tuning: Tuning::default(),
+                carrier: if self.carrier == "quic" { Carrier::Quic } else { Carrier::Tcp },
             },
             &self.hosts,
         )?;

@@ -1,17 +1,19 @@
 //! What the shell knows of its lines.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base::{NodeId, TimeDelta, Timestamp};
 use log::{Charter, Precedence};
 
 use super::items::{LaneItem, LineItem, LineState};
-use crate::line::{CARRIER, Outbox};
+use crate::line::{self, Outbox, Route};
 
 /// Every line the charter gives this node.
 pub(super) struct LineTable(BTreeMap<NodeId, Row>);
 
 struct Row {
+    carrier: log::Carrier,
     connection: Option<(u64, Outbox)>,
     state: LineState,
     since: Timestamp,
@@ -27,7 +29,8 @@ fn milliseconds(delta: TimeDelta) -> f64 {
 
 impl LineTable {
     pub(super) fn new(me: NodeId, charter: &Charter, now: Timestamp) -> Self {
-        let row = || Row {
+        let row = |route: &Route| Row {
+            carrier: route.carrier,
             connection: None,
             state: LineState::Lost,
             since: now,
@@ -36,7 +39,8 @@ impl LineTable {
             clock_offset: None,
             note: Some("not connected yet".to_owned()),
         };
-        Self(crate::node::peers(me, charter).into_keys().map(|peer| (peer, row())).collect())
+        let peers = crate::node::peers(me, charter);
+        Self(peers.into_iter().map(|(peer, route)| (peer, row(&route))).collect())
     }
 
     pub(super) fn connected(&mut self, peer: NodeId, connection: u64, outbox: Outbox) {
@@ -73,10 +77,10 @@ impl LineTable {
         true
     }
 
-    pub(super) fn send(&self, peer: NodeId, precedence: Precedence, bytes: &[u8]) {
+    pub(super) fn send(&self, peer: NodeId, precedence: Precedence, bytes: Arc<[u8]>) {
         if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
             let lane = Precedence::ALL.iter().position(|p| *p == precedence).unwrap_or(3);
-            outbox.push(lane, bytes.to_vec());
+            outbox.push(lane, bytes);
         }
     }
 
@@ -124,7 +128,7 @@ impl LineTable {
                 last_heard: row.last_heard,
                 lag_ms: row.lag.map(milliseconds),
                 clock_offset_ms: row.clock_offset.map(milliseconds),
-                carrier: CARRIER.to_owned(),
+                carrier: line::name(row.carrier).to_owned(),
                 lanes: lanes(*peer),
                 note: row.note.clone(),
             })

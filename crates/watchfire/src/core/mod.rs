@@ -258,6 +258,8 @@ pub(crate) struct Beginning {
 /// Where inputs come from.
 pub(crate) struct Inbox {
     pub(crate) lines: mpsc::Receiver<LineEvent>,
+    /// Frames of lanes below FLASH.
+    pub(crate) bulk: mpsc::Receiver<LineEvent>,
     pub(crate) store: mpsc::UnboundedReceiver<Done>,
     pub(crate) questions: mpsc::Receiver<Question>,
     pub(crate) stop: watch::Receiver<bool>,
@@ -311,16 +313,23 @@ impl Core {
                 Some(done) = inbox.store.recv() => Input::Store(done),
                 _ = tick.tick() => Input::Tick,
                 Some(event) = inbox.lines.recv() => Input::Line(event),
+                Some(event) = inbox.bulk.recv() => Input::Line(event),
                 Some(question) = inbox.questions.recv() => Input::Ask(question),
             };
             self.take(input);
-            for _ in 0..INPUTS_PER_TURN_MAX {
+            for turn in 0..INPUTS_PER_TURN_MAX {
                 if let Ok(done) = inbox.store.try_recv() {
                     self.take(Input::Store(done));
                 } else if let Ok(event) = inbox.lines.try_recv() {
                     self.take(Input::Line(event));
+                } else if turn % 2 == 0
+                    && let Ok(event) = inbox.bulk.try_recv()
+                {
+                    self.take(Input::Line(event));
                 } else if let Ok(question) = inbox.questions.try_recv() {
                     self.take(Input::Ask(question));
+                } else if let Ok(event) = inbox.bulk.try_recv() {
+                    self.take(Input::Line(event));
                 } else {
                     break;
                 }
@@ -412,7 +421,7 @@ impl Core {
                     self.order(Job::Load { op, log, from, bytes_max });
                 }
                 Output::Send { peer, precedence, bytes } => {
-                    self.lines.send(peer, precedence, &bytes);
+                    self.lines.send(peer, precedence, bytes);
                 }
                 Output::Acknowledged { ticket, entry, holders, .. } => {
                     self.acknowledged(ticket, Some(entry), &holders, "reached");

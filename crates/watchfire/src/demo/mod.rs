@@ -76,6 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             partners: partners.to_vec(),
             radars: Vec::new(),
             tuning: Tuning { pulse_ms: 1_000, display_ms: 100 },
+            carrier: log::Carrier::Tcp,
         },
     )?;
     let mut nodes = Nodes::start(&members)?;

@@ -1,14 +1,25 @@
-//! Lines: TCP + TLS 1.3 with raw public keys named in the charter (RFC 7250), both sides proven.
+//! Lines: QUIC, or TCP and TLS 1.3, with raw public keys named in the charter (RFC 7250), both sides
+//! proven.
 //!
-//! A carrier only moves frames between the socket and bounded queues: no work happens on a receive
-//! path. One task owns each TLS stream; the charter says which side dials, and it keeps dialling.
+//! A carrier only moves frames between streams and bounded queues: no work happens on a receive path.
+//! One task owns each connection's four streams and its pacer; the charter says which side dials and
+//! over what, and it keeps dialling.
 //!
 //! ```text
-//! frame: u32 big-endian length │ that many bytes (at most limits::FRAME_BYTES_MAX)
+//! frames ─► outbox ─► pacer ─► four streams, one a lane ─► pacer ─► the loop's two queues
+//!
+//! QUIC: one connection, four bidirectional streams, each begun with its lane (u8)
+//! TCP:  four connections, each begun with lane u8 | random name of the four 16
 //! ```
+//!
+//! Then units of [`sync::pacer`] until the connection ends. QUIC streams have priorities in the sender;
+//! TCP connections have a not-sent low-water mark and a DSCP mark for each lane. A QUIC socket sends all
+//! lanes, and its library sets the whole of each packet's traffic class for ECN: it carries no marks.
 
+mod carry;
 mod outbox;
-mod stream;
+mod quic;
+mod tcp;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -17,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::NodeId;
-use tokio::net::{TcpListener, TcpStream};
+use log::Carrier;
 use tokio::sync::{mpsc, watch};
 
 use crate::error::Error;
@@ -25,11 +36,10 @@ use crate::error::Error;
 pub(crate) use outbox::{Outbox, Taker};
 pub(crate) use tls::{Directory, Identity};
 
-/// Names the carrier in line states.
-pub(crate) const CARRIER: &str = "tcp+tls";
 /// Connections being set up at once; further ones wait in the system's backlog.
 const HANDSHAKES_MAX: usize = 16;
-/// A connection that has not proven itself by then is closed.
+/// A connection that has not proven itself by then is closed: four handshakes of a few kilobytes each
+/// way, at 64 kbit/s.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// First and longest wait between two dials.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -47,6 +57,24 @@ pub(crate) enum LineEvent {
     Refused { address: String, why: String },
 }
 
+/// The loop's two queues.
+#[derive(Debug, Clone)]
+pub(crate) struct Events {
+    /// FLASH frames, and beginnings and ends of connections.
+    pub(crate) urgent: mpsc::Sender<LineEvent>,
+    /// All other frames.
+    pub(crate) bulk: mpsc::Sender<LineEvent>,
+}
+
+/// One line of this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// Over what.
+    pub(crate) carrier: Carrier,
+    /// Where to dial, if this side dials.
+    pub(crate) dial: Option<String>,
+}
+
 /// What a carrier needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines {
@@ -55,158 +83,83 @@ pub(crate) struct Lines {
     pub(crate) identity: Arc<Identity>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) listen: SocketAddr,
-    /// Whom this node has a line to, and where to dial those it dials.
-    pub(crate) peers: BTreeMap<NodeId, Option<String>>,
+    /// Whom this node has a line to.
+    pub(crate) peers: BTreeMap<NodeId, Route>,
+}
+
+/// What the tasks of a carrier share.
+#[derive(Clone)]
+struct Around {
+    lines: Arc<Lines>,
+    events: Events,
+    numbers: Arc<std::sync::atomic::AtomicU64>,
+    stop: watch::Receiver<bool>,
+}
+
+/// The name of a carrier in line states.
+pub(crate) const fn name(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Tcp => "tcp+tls",
+        other => other.as_str(),
+    }
 }
 
 /// Listens, dials, and reports into `events` until `stop` changes.
 pub(crate) async fn start(
     lines: Lines,
-    events: mpsc::Sender<LineEvent>,
+    events: Events,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let listener = TcpListener::bind(lines.listen).await.map_err(|source| Error::Listen {
-        what: "lines",
-        address: lines.listen.to_string(),
-        source,
-    })?;
-    let lines = Arc::new(lines);
     let numbers = Arc::new(std::sync::atomic::AtomicU64::new(1));
-    tokio::spawn(accept(
-        listener,
-        Arc::clone(&lines),
-        events.clone(),
-        Arc::clone(&numbers),
-        stop.clone(),
-    ));
-    for (peer, address) in &lines.peers {
-        if let Some(address) = address {
-            let dial = Dial { lines: Arc::clone(&lines), peer: *peer, address: address.clone() };
-            tokio::spawn(dial.keep(events.clone(), Arc::clone(&numbers), stop.clone()));
+    let around = Around { lines: Arc::new(lines), events, numbers, stop };
+    tcp::start(&around).await?;
+    if around.lines.peers.values().any(|route| route.carrier == Carrier::Quic) {
+        quic::start(&around)?;
+    }
+    for (peer, route) in &around.lines.peers {
+        let Some(address) = route.dial.clone() else { continue };
+        let (around, peer) = (around.clone(), *peer);
+        if route.carrier == Carrier::Quic {
+            tokio::spawn(quic::keep_dialling(around, peer, address));
+        } else {
+            tokio::spawn(tcp::keep_dialling(around, peer, address));
         }
     }
     Ok(())
 }
 
-type Numbers = Arc<std::sync::atomic::AtomicU64>;
+impl Around {
+    fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
 
-fn next(numbers: &Numbers) -> u64 {
-    numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-}
+    async fn refuse(&self, address: String, why: String) {
+        self.events.urgent.send(LineEvent::Refused { address, why }).await.ok();
+    }
 
-async fn accept(
-    listener: TcpListener,
-    lines: Arc<Lines>,
-    events: mpsc::Sender<LineEvent>,
-    numbers: Numbers,
-    mut stop: watch::Receiver<bool>,
-) {
-    let acceptor = tls::acceptor(&lines);
-    let places = Arc::new(tokio::sync::Semaphore::new(HANDSHAKES_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (socket, address) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(pair) => pair,
-                Err(error) => {
-                    tracing::warn!(%error, "accepting a line failed");
-                    tokio::time::sleep(BACKOFF.0).await;
-                    continue;
-                }
-            },
-            _ = stop.changed() => return,
-        };
-        let (acceptor, lines, events, stop) =
-            (acceptor.clone(), Arc::clone(&lines), events.clone(), stop.clone());
-        let connection = next(&numbers);
-        tokio::spawn(async move {
-            socket.set_nodelay(true).ok();
-            let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket)).await;
-            let why = match handshake {
-                Ok(Ok(tls)) => match lines.proven(tls.get_ref().1) {
-                    Ok(peer) => {
-                        drop(place);
-                        stream::carry(
-                            tokio_rustls::TlsStream::Server(tls),
-                            peer,
-                            connection,
-                            events,
-                            stop,
-                        )
-                        .await;
-                        return;
-                    }
-                    Err(why) => why,
-                },
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "the handshake took too long".to_owned(),
-            };
-            events.send(LineEvent::Refused { address: address.to_string(), why }).await.ok();
-        });
+    /// Waits before the next dial; whether there is to be one.
+    async fn wait(&mut self, wait: &mut Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(*wait) => *wait = (*wait * 2).min(BACKOFF.1),
+            _ = self.stop.changed() => return false,
+        }
+        true
     }
 }
 
 impl Lines {
-    /// Which charter node the other side has proven to be.
-    fn proven(&self, session: &impl tls::Proven) -> Result<NodeId, String> {
-        let peer = session
-            .peer_key()
-            .and_then(|key| self.directory.node(key))
-            .ok_or("the key is not in the charter")?;
-        if self.peers.contains_key(&peer) {
-            Ok(peer)
-        } else {
-            Err(format!("the charter names no line from `{peer}` to `{}`", self.me))
+    /// Which charter node has this key, if it has a line here over `carrier`.
+    fn proven(&self, key: Option<&[u8]>, carrier: Carrier) -> Result<NodeId, String> {
+        let peer =
+            key.and_then(|key| self.directory.node(key)).ok_or("the key is not in the charter")?;
+        match self.peers.get(&peer) {
+            Some(route) if route.carrier == carrier => Ok(peer),
+            Some(route) => Err(format!(
+                "expected a line over `{}` from `{peer}`, got one over `{}`",
+                name(route.carrier),
+                name(carrier)
+            )),
+            None => Err(format!("the charter names no line from `{peer}` to `{}`", self.me)),
         }
-    }
-}
-
-struct Dial {
-    lines: Arc<Lines>,
-    peer: NodeId,
-    address: String,
-}
-
-impl Dial {
-    async fn keep(
-        self,
-        events: mpsc::Sender<LineEvent>,
-        numbers: Numbers,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        let connector = tls::connector(&self.lines, self.peer);
-        let mut wait = BACKOFF.0;
-        loop {
-            match tokio::time::timeout(HANDSHAKE_TIMEOUT, self.connect(&connector)).await {
-                Ok(Ok(tls)) => {
-                    wait = BACKOFF.0;
-                    let stream = tokio_rustls::TlsStream::Client(tls);
-                    let connection = next(&numbers);
-                    stream::carry(stream, self.peer, connection, events.clone(), stop.clone())
-                        .await;
-                }
-                Ok(Err(error)) => {
-                    tracing::debug!(peer = %self.peer, %error, "dialling failed");
-                    if error.kind() == std::io::ErrorKind::InvalidData {
-                        let (address, why) = (self.address.clone(), error.to_string());
-                        events.send(LineEvent::Refused { address, why }).await.ok();
-                    }
-                }
-                Err(_) => tracing::debug!(peer = %self.peer, "dialling took too long"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(wait) => wait = (wait * 2).min(BACKOFF.1),
-                _ = stop.changed() => return,
-            }
-        }
-    }
-
-    async fn connect(
-        &self,
-        connector: &tokio_rustls::TlsConnector,
-    ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        let socket = TcpStream::connect(&self.address).await?;
-        socket.set_nodelay(true)?;
-        connector.connect(tls::server_name(), socket).await
     }
 }

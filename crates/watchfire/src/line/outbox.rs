@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-
-use tokio::sync::Notify;
+use std::task::{Context, Waker};
 
 /// Frames of one precedence that may wait; one more closes the line, which then resumes from what
 /// the partner holds.
@@ -11,11 +10,11 @@ const FRAMES_MAX: usize = 4_096;
 /// Bytes of one precedence that may wait, likewise.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Precedences, most urgent first.
-const LANES: usize = 4;
+pub(super) const LANES: usize = 4;
 
 #[derive(Debug, Default)]
 struct Lane {
-    frames: VecDeque<Vec<u8>>,
+    frames: VecDeque<Arc<[u8]>>,
     bytes: usize,
 }
 
@@ -23,13 +22,12 @@ struct Lane {
 struct Queues {
     lanes: [Lane; LANES],
     closed: Option<String>,
+    /// Wakes the task that owns the stream.
+    waker: Option<Waker>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    queues: Mutex<Queues>,
-    changed: Notify,
-}
+struct Shared(Mutex<Queues>);
 
 /// The filling end; cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,7 +45,7 @@ impl Outbox {
     }
 
     /// Queues `frame` at `lane` (0 is FLASH). An overflowing queue closes the line.
-    pub(crate) fn push(&self, lane: usize, frame: Vec<u8>) {
+    pub(crate) fn push(&self, lane: usize, frame: Arc<[u8]>) {
         let mut queues = self.0.lock();
         if queues.closed.is_some() {
             return;
@@ -59,14 +57,14 @@ impl Outbox {
             queues.closed =
                 Some("the partner takes frames too slowly; resuming from what it holds".to_owned());
         }
-        drop(queues);
-        self.0.changed.notify_one();
+        queues.wake();
     }
 
     /// Ends the connection.
     pub(crate) fn close(&self, why: String) {
-        self.0.lock().closed.get_or_insert(why);
-        self.0.changed.notify_one();
+        let mut queues = self.0.lock();
+        queues.closed.get_or_insert(why);
+        queues.wake();
     }
 
     /// Frames and bytes that wait, by lane.
@@ -77,30 +75,34 @@ impl Outbox {
 }
 
 impl Taker {
-    /// The next frame, most urgent first; `Err` says why the line is to be closed. Cancel safe.
-    pub(crate) async fn next(&self) -> Result<Vec<u8>, String> {
-        loop {
-            let changed = self.0.changed.notified();
-            {
-                let mut queues = self.0.lock();
-                if let Some(why) = &queues.closed {
-                    return Err(why.clone());
-                }
-                for lane in &mut queues.lanes {
-                    if let Some(frame) = lane.frames.pop_front() {
-                        lane.bytes -= frame.len();
-                        return Ok(frame);
-                    }
-                }
-            }
-            changed.await;
+    /// Why the line is to be closed, if it is; otherwise the task is woken at the next change.
+    pub(crate) fn closed(&self, context: &Context<'_>) -> Option<String> {
+        let mut queues = self.0.lock();
+        queues.waker = Some(context.waker().clone());
+        queues.closed.clone()
+    }
+
+    /// The next frame of a lane.
+    pub(crate) fn take(&self, lane: usize) -> Option<Arc<[u8]>> {
+        let mut queues = self.0.lock();
+        let queue = &mut queues.lanes[lane.min(LANES - 1)];
+        let frame = queue.frames.pop_front()?;
+        queue.bytes -= frame.len();
+        Some(frame)
+    }
+}
+
+impl Queues {
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
         }
     }
 }
 
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, Queues> {
-        self.queues.lock().expect("no holder of the queue lock panics")
+        self.0.lock().expect("no holder of the queue lock panics")
     }
 }
 
@@ -108,28 +110,33 @@ impl Shared {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn urgent_frames_overtake_and_order_is_kept() {
+    #[test]
+    fn the_order_of_a_lane_is_kept_and_closing_is_told() {
+        let context = Context::from_waker(Waker::noop());
         let (outbox, taker) = Outbox::new();
         for (lane, frame) in [(3, 1), (3, 2), (0, 3), (1, 4), (0, 5)] {
-            outbox.push(lane, vec![frame]);
+            outbox.push(lane, [frame].into());
         }
         let mut got = Vec::new();
-        for _ in 0..5 {
-            got.extend(taker.next().await.unwrap());
+        for lane in 0..LANES {
+            while let Some(frame) = taker.take(lane) {
+                got.extend_from_slice(&frame);
+            }
         }
         assert_eq!(got, [3, 5, 4, 1, 2]);
+        assert_eq!(taker.closed(&context), None);
         outbox.close("done".to_owned());
-        assert_eq!(taker.next().await.unwrap_err(), "done");
+        assert_eq!(taker.closed(&context).unwrap(), "done");
     }
 
-    #[tokio::test]
-    async fn a_slow_partner_is_shed() {
+    #[test]
+    fn a_slow_partner_is_shed() {
+        let context = Context::from_waker(Waker::noop());
         let (outbox, taker) = Outbox::new();
         for _ in 0..=FRAMES_MAX {
-            outbox.push(2, vec![0]);
+            outbox.push(2, [0].into());
         }
-        assert!(taker.next().await.unwrap_err().contains("too slowly"));
+        assert!(taker.closed(&context).unwrap().contains("too slowly"));
         assert_eq!(outbox.waiting()[2].0, FRAMES_MAX + 1);
     }
 }

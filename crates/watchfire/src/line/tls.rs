@@ -69,15 +69,9 @@ impl Directory {
     }
 }
 
-/// A session whose other side has shown a key.
-pub(super) trait Proven {
-    fn peer_key(&self) -> Option<&[u8]>;
-}
-
-impl Proven for rustls::ServerConnection {
-    fn peer_key(&self) -> Option<&[u8]> {
-        self.peer_certificates().and_then(<[_]>::first).map(AsRef::as_ref)
-    }
+/// The key the dialling side has shown.
+pub(super) fn peer_key(session: &rustls::ServerConnection) -> Option<&[u8]> {
+    session.peer_certificates().and_then(<[_]>::first).map(AsRef::as_ref)
 }
 
 /// The name in the handshake says nothing: keys name nodes.
@@ -94,6 +88,11 @@ fn alpn(realm: &str) -> Vec<Vec<u8>> {
 }
 
 pub(super) fn acceptor(lines: &Lines) -> tokio_rustls::TlsAcceptor {
+    tokio_rustls::TlsAcceptor::from(Arc::new(server(lines)))
+}
+
+/// How this node listens, over TCP and QUIC alike.
+pub(super) fn server(lines: &Lines) -> ServerConfig {
     let resolver =
         rustls::server::AlwaysResolvesServerRawPublicKeys::new(Arc::clone(&lines.identity.0));
     let verifier = Verifier { directory: Arc::clone(&lines.directory), expect: None };
@@ -103,10 +102,15 @@ pub(super) fn acceptor(lines: &Lines) -> tokio_rustls::TlsAcceptor {
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = alpn(&lines.realm);
-    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+    config
 }
 
 pub(super) fn connector(lines: &Lines, peer: NodeId) -> tokio_rustls::TlsConnector {
+    tokio_rustls::TlsConnector::from(Arc::new(client(lines, peer)))
+}
+
+/// How this node dials `peer`, over TCP and QUIC alike.
+pub(super) fn client(lines: &Lines, peer: NodeId) -> ClientConfig {
     let resolver =
         rustls::client::AlwaysResolvesClientRawPublicKeys::new(Arc::clone(&lines.identity.0));
     let verifier = Verifier { directory: Arc::clone(&lines.directory), expect: Some(peer) };
@@ -118,7 +122,7 @@ pub(super) fn connector(lines: &Lines, peer: NodeId) -> tokio_rustls::TlsConnect
         .with_client_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = alpn(&lines.realm);
     config.resumption = rustls::client::Resumption::disabled();
-    tokio_rustls::TlsConnector::from(Arc::new(config))
+    config
 }
 
 /// Accepts the keys the charter names and no other.

@@ -53,6 +53,11 @@ pub(crate) fn from_environment(name: &str, default: u64) -> u64 {
     })
 }
 
+/// The carrier of all lines under test: `WATCHFIRE_CARRIER`, or `tcp`. A whole run is made over each.
+fn carrier() -> String {
+    std::env::var("WATCHFIRE_CARRIER").unwrap_or_else(|_| "tcp".to_owned())
+}
+
 /// Looks until `look` gives something.
 pub(crate) fn wait_for<T, S: Debug>(what: &str, mut look: impl FnMut() -> Result<T, S>) -> T {
     let mut last = None;
@@ -112,6 +117,8 @@ impl Federation {
             name.as_ref(),
             "--partners".as_ref(),
             "JPN,KOR,USA".as_ref(),
+            "--carrier".as_ref(),
+            carrier().as_ref(),
         ]);
         assert!(ended.success, "{ended:#?}");
         let federation = Self { folder };

@@ -36,6 +36,7 @@ fn stopped_store(folder: &Path) -> (Config, Being) {
             partners: partners.to_vec(),
             radars: Vec::new(),
             tuning: Tuning { pulse_ms: 500, display_ms: 500 },
+            carrier: log::Carrier::Tcp,
         },
     )
     .expect("an empty folder takes a federation");
