@@ -95,6 +95,14 @@ const COMMANDS: &[Command] = &[
         run: bench::run_bench,
     },
     Command {
+        name: "nats-core",
+        summary: "one client of the NATS comparison, started by `bench flash` on its own host",
+        positional: None,
+        flags: bench::core_nats::FLAGS,
+        passes_on: None,
+        run: bench::core_nats::run,
+    },
+    Command {
         name: "validate",
         summary: "compare results with published references by name",
         positional: Some("NAME"),

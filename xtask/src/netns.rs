@@ -15,6 +15,11 @@ use std::process::{Command, Stdio};
 use crate::error::Error;
 use crate::process;
 
+/// Bytes of the smallest token bucket: one Ethernet frame.
+const BURST_LEAST: u64 = 1_600;
+/// The kernel refills a bucket about so often a second.
+const REFILLS_PER_S: u64 = 250;
+
 /// Hosts that reach one another over one bridge.
 pub(crate) struct Hosts {
     prefix: String,
@@ -90,6 +95,11 @@ impl Hosts {
         command
     }
 
+    /// The words before a program that make it run at a host.
+    pub(crate) fn words(&self, place: usize) -> [String; 4] {
+        ["ip", "netns", "exec", &self.namespace(place)].map(str::to_owned)
+    }
+
     /// Plugs a host's line in or out.
     pub(crate) fn plug(&self, place: usize, up: bool) -> Result<(), Error> {
         let state = if up { "up" } else { "down" };
@@ -112,13 +122,15 @@ impl Hosts {
         kbit_s: u32,
     ) -> Result<(), Error> {
         let (space, device) = self.end(place, direction);
-        // A frame larger than the burst never passes.
+        // A frame larger than the burst never passes; a larger burst lets frames pass too early.
+        let refill = u64::from(kbit_s) * 1_000 / 8 / REFILLS_PER_S;
         let (rate, burst) = match kbit_s {
-            0 => ("8kbit".to_owned(), "20"),
-            rate => (format!("{rate}kbit"), "3000"),
+            0 => ("8kbit".to_owned(), 20),
+            rate => (format!("{rate}kbit"), refill.max(BURST_LEAST)),
         };
+        let burst = burst.to_string();
         let words = ["qdisc", "replace", "dev", &device, "root", "tbf", "rate", &rate];
-        tc(&space, &[&words[..], &["burst", burst, "latency", "100ms"]].concat())
+        tc(&space, &[&words[..], &["burst", &burst, "latency", "100ms"]].concat())
     }
 
     /// Takes a limit away; there may be none.

@@ -1,6 +1,7 @@
 //! Measurements of this machine's nodes.
 //!
-//! [`exchange`] is `watchfire bench exchange`: throughput and idle latency of two processes.
+//! [`exchange`] is `watchfire bench exchange`: throughput and idle latency of two processes;
+//! [`flash`] is `watchfire bench flash`: FLASH over a slow line, idle and beside a backlog.
 //!
 //! `watchfire bench line`: two real nodes in this process, joined by a real TLS line on loopback.
 //!
@@ -9,8 +10,10 @@
 //! partner's `holds` receipt coming back (durable there too). One statement at a time: latency of an
 //! idle line.
 
+mod child;
 mod cpu;
 mod exchange;
+mod flash;
 mod limits;
 mod load;
 mod partner;
@@ -21,7 +24,7 @@ use std::time::Duration;
 
 use base::{NodeId, PartnerId, Timestamp};
 use domains::track::events::{Plot, PlotReport, ScanReport, SensorInfo, SensorKind};
-use log::{EntryId, ExerciseTime, Realm};
+use log::{Carrier, EntryId, ExerciseTime, Realm};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,6 +37,7 @@ use crate::federation::{self, Plan};
 use crate::node::{self, Being};
 
 pub(crate) use exchange::{Exchange, exchange};
+pub(crate) use flash::{Flash, flash};
 pub(crate) use partner::run as partner;
 
 /// Appends before the first that counts.
@@ -65,7 +69,11 @@ pub(crate) fn line(samples: usize, json: bool) -> Result<(), Error> {
 type Probed = std_mpsc::Receiver<Folded>;
 
 /// Two partners, one node each, below `folder`.
-fn two_members(folder: &std::path::Path) -> Result<Vec<federation::Member>, Error> {
+fn two_members(
+    folder: &std::path::Path,
+    carrier: Carrier,
+    hosts: &[std::net::IpAddr],
+) -> Result<Vec<federation::Member>, Error> {
     let partners = ["JPN", "KOR"].map(|code| code.parse::<PartnerId>().expect("a code"));
     let started = wall_now();
     let plan = Plan {
@@ -75,13 +83,13 @@ fn two_members(folder: &std::path::Path) -> Result<Vec<federation::Member>, Erro
         partners: partners.to_vec(),
         radars: Vec::new(),
         tuning: Tuning::default(),
-        carrier: log::Carrier::Tcp,
+        carrier,
     };
-    federation::make(folder, &plan)
+    federation::make_at(folder, &plan, hosts)
 }
 
 fn measure(folder: &std::path::Path, samples: usize) -> Result<Value, Error> {
-    let members = two_members(folder)?;
+    let members = two_members(folder, Carrier::Tcp, &[])?;
     let runtime = node::runtime()?;
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let mut nodes: BTreeMap<NodeId, (mpsc::Sender<Question>, Probed)> = BTreeMap::new();

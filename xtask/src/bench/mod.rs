@@ -4,6 +4,8 @@
 //! and, where it has them, `peers`, `limits` and `goals`. This module adds `machine` and, for
 //! benchmarks, the machine's own limits measured in the same run.
 
+pub(crate) mod core_nats;
+mod flash;
 mod machine;
 mod nats;
 
@@ -40,6 +42,8 @@ type Peers = fn(&Path) -> Map<String, Value>;
 enum Program {
     /// Only the machine's limits.
     LimitsAlone,
+    /// Its own course; it is handed the words for the measuring program.
+    Own(fn(&Path, &[String]) -> Result<Value, Error>),
     /// A program of the workspace, built with the release profile.
     Binary { package: &'static str, binary: &'static str, words: &'static [&'static str] },
 }
@@ -70,6 +74,12 @@ const BENCHES: &[Measure] = &[
             words: &["bench", "exchange", "--json", "--folder", "target"],
         },
         peers: Some(jetstream),
+    },
+    Measure {
+        name: "flash",
+        what: "a FLASH round trip over slow lines, idle and beside a backlog, beside NATS core",
+        program: Program::Own(flash::measure),
+        peers: None,
     },
 ];
 
@@ -112,6 +122,7 @@ fn run(
     let limits = if with_limits { machine::limits(&root)? } else { Map::new() };
     let measured = match measure.program {
         Program::LimitsAlone => json!({}),
+        Program::Own(measure) => measure(&root, &given.passed_on)?,
         Program::Binary { package, binary, words } => {
             let path = demo::build_program(&root, package, binary, &["--release"])?;
             let mut program = process::program(&root, &path.to_string_lossy());
@@ -234,7 +245,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = named("bench", BENCHES, Some("moon")).err().expect("no such bench");
         assert_eq!(error.to_string(), "expected a name that `bench` knows, got `moon`");
-        assert_eq!(error.hint(), Some("the names are: machine, line, exchange"));
+        assert_eq!(error.hint(), Some("the names are: machine, line, exchange, flash"));
         assert!(named("validate", VALIDATIONS, None).is_err());
     }
 }

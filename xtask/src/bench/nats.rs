@@ -187,7 +187,7 @@ impl Client {
 }
 
 /// The payload's length of a `MSG` line; nothing of other lines.
-fn message_length(line: &str) -> Option<usize> {
+pub(super) fn message_length(line: &str) -> Option<usize> {
     line.strip_prefix("MSG ")?.rsplit(' ').next()?.parse().ok()
 }
 

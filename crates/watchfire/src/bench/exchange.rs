@@ -9,23 +9,22 @@
 //! Processor time is read thread by thread from `/proc`: what the store's threads use is storage
 //! (rows, digests of rows, `SQLite`, writes), everything else is the exchange itself.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
 use base::Timestamp;
-use log::{EntryId, Precedence};
+use log::{Carrier, EntryId, Precedence};
 use serde_json::{Map, Value, json};
 use sync::Level;
 use tokio::sync::{mpsc, oneshot};
 
+use super::child::Partner;
 use super::cpu::{Cpu, peak_mib};
 use super::limits::{self, Crypto};
 use super::load::Load;
 use super::{PATIENCE, no_answer, percentiles, two_members, wait_for_line};
-use crate::clock::{instant, wall_now};
+use crate::clock::wall_now;
 use crate::core::Question;
 use crate::core::answers::BulkAppended;
 use crate::error::Error;
@@ -80,91 +79,10 @@ pub(crate) fn exchange(arguments: &Exchange) -> Result<(), Error> {
     Ok(())
 }
 
-/// The partner's process and what it says.
-struct Partner {
-    child: Child,
-    said: std_mpsc::Receiver<Said>,
-}
-
-/// One line of the partner's process.
-enum Said {
-    Up,
-    Folded { last: EntryId, wall: Timestamp },
-}
-
-fn said(line: &str) -> Option<Said> {
-    let mut words = line.split(' ');
-    match words.next()? {
-        "up" => Some(Said::Up),
-        "folded" => Some(Said::Folded {
-            last: words.next()?.parse().ok()?,
-            wall: Timestamp::from_nanos(words.nth(1)?.parse().ok()?),
-        }),
-        _ => None,
-    }
-}
-
-impl Partner {
-    fn start(config: &Path) -> Result<Self, Error> {
-        let program = std::env::current_exe()
-            .map_err(|error| Error::file("read", Path::new("/proc/self/exe"), error))?;
-        let mut child = Command::new(&program)
-            .args(["bench", "partner", "--config"])
-            .arg(config)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| Error::file("run", &program, error))?;
-        let out = child.stdout.take().expect("a pipe was asked for");
-        let (says, heard) = std_mpsc::channel();
-        let hear = move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                if let Some(said) = said(&line) {
-                    says.send(said).ok();
-                }
-            }
-        };
-        std::thread::Builder::new()
-            .name("load-heard".to_owned())
-            .spawn(hear)
-            .map_err(|error| Error::input(error.to_string(), "check the limit on threads"))?;
-        let partner = Self { child, said: heard };
-        loop {
-            match partner.said.recv_timeout(PATIENCE) {
-                Ok(Said::Up) => return Ok(partner),
-                Ok(Said::Folded { .. }) => {}
-                Err(_) => return Err(no_answer("the partner's process to start")),
-            }
-        }
-    }
-
-    /// When `entry` had been folded, by the machine's clock.
-    fn folded(&self, entry: &EntryId, patience: Duration) -> Result<Timestamp, Error> {
-        let begun = instant();
-        loop {
-            let left = patience.saturating_sub(begun.elapsed());
-            match self.said.recv_timeout(left) {
-                Ok(Said::Folded { last, wall, .. })
-                    if last.log == entry.log && last.index >= entry.index =>
-                {
-                    return Ok(wall);
-                }
-                Ok(_) => {}
-                Err(_) => return Err(no_answer("the partner to fold everything")),
-            }
-        }
-    }
-
-    fn end(mut self) {
-        drop(self.child.stdin.take());
-        self.child.wait().ok();
-    }
-}
-
 fn measure(folder: &Path, arguments: &Exchange) -> Result<Value, Error> {
-    let members = two_members(folder)?;
+    let members = two_members(folder, Carrier::Tcp, &[])?;
     let [here, there] = members.as_slice() else { return Err(no_answer("two nodes")) };
-    let partner = Partner::start(&there.config)?;
+    let partner = Partner::start(&there.config, &[])?;
     let being = Being::read(&here.config)?;
     let runtime = node::runtime()?;
     let (stop, stopping) = oneshot::channel::<()>();
@@ -380,10 +298,10 @@ impl Bench {
     }
 }
 
-type Answer = Result<BulkAppended, crate::http::Problem>;
+pub(super) type Answer = Result<BulkAppended, crate::http::Problem>;
 
 /// The loop's answer; nothing if there was no room.
-fn answer(asked: oneshot::Receiver<Answer>) -> Result<Option<BulkAppended>, Error> {
+pub(super) fn answer(asked: oneshot::Receiver<Answer>) -> Result<Option<BulkAppended>, Error> {
     match asked.blocking_recv().map_err(|_| no_answer("the loop to answer"))? {
         Ok(appended) => Ok(Some(appended)),
         Err(problem) if problem.status == 503 => Ok(None),
@@ -391,16 +309,16 @@ fn answer(asked: oneshot::Receiver<Answer>) -> Result<Option<BulkAppended>, Erro
     }
 }
 
-fn entry_of(appended: &BulkAppended) -> Result<EntryId, Error> {
+pub(super) fn entry_of(appended: &BulkAppended) -> Result<EntryId, Error> {
     let parsed = appended.last.parse();
     parsed.map_err(|_| Error::input("expected an entry's id", "report this"))
 }
 
-fn between(from: Timestamp, to: Timestamp) -> Duration {
+pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_nanos(u64::try_from(to.since(from).as_nanos()).unwrap_or(0))
 }
 
-fn goal(name: &str, value: f64, unit: &str, sense: &str, bound: f64) -> Value {
+pub(super) fn goal(name: &str, value: f64, unit: &str, sense: &str, bound: f64) -> Value {
     let met = if sense == "at least" { value >= bound } else { value <= bound };
     json!({ "name": name, "value": value, "unit": unit, "goal": format!("{sense} {bound}"), "met": met })
 }
@@ -408,17 +326,6 @@ fn goal(name: &str, value: f64, unit: &str, sense: &str, bound: f64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_partners_lines_are_read() {
-        let line = "folded KOR-1.flash.000102030405060708090a0b0c0d0e0f.7 3 123";
-        let Some(Said::Folded { last, wall }) = said(line) else {
-            panic!("a line of folds");
-        };
-        assert_eq!((last.index, wall.as_nanos()), (7, 123));
-        assert!(matches!(said("up"), Some(Said::Up)));
-        assert!(said("folded x").is_none() && said("").is_none());
-    }
 
     #[test]
     fn goals_know_their_sense() {

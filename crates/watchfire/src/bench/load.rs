@@ -3,6 +3,7 @@
 //! - `declared`: `track.declared` of exactly 256 bytes, a public id and the four plots it stands on.
 //!   Decoded, checked and folded by the registry like any other; no track has used those plots, so
 //!   it waits in the picture for its object. The cheapest statement of this size any domain reads.
+//! - `declared-long`: the same of 940 bytes and sixteen plots.
 //! - `scan`: `track.scan` of one plot of one aircraft that stands still: associated, filtered and
 //!   assessed by the tracker.
 
@@ -19,6 +20,10 @@ use crate::core::bulk::BulkProposal;
 
 /// Bytes of one declaration.
 pub(super) const DECLARED_BYTES: usize = 256;
+/// Bytes of one long declaration.
+pub(super) const DECLARED_LONG_BYTES: usize = 940;
+/// Bytes for each plot cited; what is missing after that is made up by the length of the id.
+const BYTES_PER_PLOT: usize = 64;
 /// Where the entries cited begin, so that all have one length.
 const CITED_FROM: u64 = 1_000_000;
 
@@ -27,6 +32,8 @@ const CITED_FROM: u64 = 1_000_000;
 pub(super) enum Load {
     /// Declarations of 256 bytes.
     Declared,
+    /// Declarations of 940 bytes.
+    DeclaredLong,
     /// Scans of one plot.
     Scan,
 }
@@ -35,6 +42,7 @@ impl Load {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Declared => "declared",
+            Self::DeclaredLong => "declared-long",
             Self::Scan => "scan",
         }
     }
@@ -42,7 +50,8 @@ impl Load {
     /// The content of statement `number`, measured at `now`.
     pub(super) fn content(self, number: u64, now: Timestamp) -> Vec<u8> {
         match self {
-            Self::Declared => declared(number),
+            Self::Declared => declared(number, DECLARED_BYTES),
+            Self::DeclaredLong => declared(number, DECLARED_LONG_BYTES),
             Self::Scan => encode_content(&scan(number, now)),
         }
     }
@@ -57,7 +66,7 @@ impl Load {
         level: Level,
     ) -> BulkProposal {
         let kind = match self {
-            Self::Declared => DECLARED_KIND,
+            Self::Declared | Self::DeclaredLong => DECLARED_KIND,
             Self::Scan => SCAN_KIND,
         };
         BulkProposal {
@@ -72,22 +81,22 @@ impl Load {
     }
 }
 
-fn declared(number: u64) -> Vec<u8> {
+fn declared(number: u64, length: usize) -> Vec<u8> {
     let log = LogId {
         node: "JPN-1".parse().expect("a node"),
         lane: Precedence::Routine,
         incarnation: Incarnation([0xb5; 16]),
     };
     let cited = |place: u64| PlotRef {
-        entry: EntryId { log, index: CITED_FROM + number % CITED_FROM * 4 + place },
+        entry: EntryId { log, index: CITED_FROM + number % CITED_FROM * 16 + place },
         plot: 0,
     };
     let mut report = DeclaredReport {
         public_id: format!("JPN-{number}"),
-        evidence: (0..4).map(cited).collect(),
+        evidence: (0..(length / BYTES_PER_PLOT) as u64).map(cited).collect(),
     };
     let bytes = encode_content(&report).len();
-    let missing = DECLARED_BYTES.saturating_sub(bytes);
+    let missing = length.saturating_sub(bytes);
     report.public_id = format!("JPN-{number:0>width$}", width = missing + number.to_string().len());
     encode_content(&report)
 }
@@ -128,11 +137,14 @@ mod tests {
     fn every_declaration_has_the_same_length_and_is_one() {
         let kinds = domains::kinds();
         let kind = kinds.iter().find(|kind| kind.name == DECLARED_KIND).expect("it is registered");
-        let contents = [0, 9, 10, 123_456, 9_999_999].map(declared);
-        for content in &contents {
-            assert_eq!(content.len(), DECLARED_BYTES);
-            (kind.check)(content).expect("a declaration");
+        for length in [DECLARED_BYTES, DECLARED_LONG_BYTES] {
+            let contents =
+                [0, 9, 10, 123_456, 9_999_999].map(|number| declared(number, length));
+            for content in &contents {
+                assert_eq!(content.len(), length);
+                (kind.check)(content).expect("a declaration");
+            }
+            assert_ne!(contents[1], contents[2]);
         }
-        assert_ne!(contents[1], contents[2]);
     }
 }

@@ -96,6 +96,8 @@ enum BenchCommand {
     },
     /// Entries a second and idle latency of two nodes, each a process of its own, on this machine
     Exchange(crate::bench::Exchange),
+    /// The round trip of FLASH over a slow line, idle and beside a saturating backlog
+    Flash(crate::bench::Flash),
     /// The other node of a measurement, ended by closing its standard input
     #[command(hide = true)]
     Partner(ConfigArgument),
@@ -184,6 +186,7 @@ pub(crate) fn run() -> Result<(), Error> {
         }
         Command::Bench(BenchCommand::Line { samples, json }) => crate::bench::line(samples, json),
         Command::Bench(BenchCommand::Exchange(arguments)) => crate::bench::exchange(&arguments),
+        Command::Bench(BenchCommand::Flash(arguments)) => crate::bench::flash(&arguments),
         Command::Bench(BenchCommand::Partner(node)) => crate::bench::partner(&node.config),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -1,0 +1,256 @@
+//! `watchfire bench flash`: the round trip of a FLASH entry, on an idle line and beside a backlog.
+//!
+//! Two nodes, each a process of its own; where they stand (namespaces joined by a line of a known
+//! rate, usually) is the caller's business. One sample goes from handing a declaration of 256 bytes to
+//! the origin's loop to the moment that loop has verified the partner's signed `holds` for it: sealed,
+//! signed and synced here, sent, verified, opened and synced there, and the receipt's way back.
+//!
+//! Beside a backlog the ROUTINE lane never runs dry: declarations of 940 bytes (1 KiB with header and tag) are appended as fast
+//! as the partner folds them. Their content counts as goodput, in a time of its own without samples.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use base::Timestamp;
+use log::{Carrier, Precedence};
+use serde_json::{Value, json};
+use sync::Level;
+use tokio::sync::{mpsc, oneshot};
+
+use super::child::{Partner, Said};
+use super::exchange::{Answer, answer, between, entry_of};
+use super::load::{DECLARED_LONG_BYTES, Load};
+use super::{PATIENCE, no_answer, percentiles, two_members, wait_for_line};
+use crate::clock::{instant, wall_now};
+use crate::core::Question;
+use crate::core::answers::BulkAppended;
+use crate::error::Error;
+use crate::node::{self, Being};
+
+/// Samples before the first that counts.
+const WARM_UP: usize = 3;
+/// Between two samples, least; more by up to [`JITTER_MAX_MS`], so that they meet no rhythm.
+const BETWEEN: Duration = Duration::from_millis(20);
+/// See [`BETWEEN`].
+const JITTER_MAX_MS: u64 = 37;
+/// Share of the line that samples may take, so that they do not load it themselves.
+const SAMPLES_SHARE: f64 = 0.02;
+/// Bytes on the line that a sample is taken for.
+const SAMPLE_BYTES: f64 = 1_000.0;
+/// Longest time between two samples.
+const BETWEEN_MAX: Duration = Duration::from_millis(1_500);
+/// Seconds of the line's rate kept waiting in the backlog.
+const BACKLOG_S: u64 = 2;
+/// Entries in the backlog, least and most.
+const BACKLOG: (u64, u64) = (64, 30_000);
+/// Entries appended at once for the backlog, most.
+const CHUNK_MAX: u64 = 1_024;
+/// Where the numbers of the backlog's declarations begin.
+const BACKLOG_FROM: u64 = 1_000_000;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Flash {
+    /// The line's rate in bits a second, for the goodput and the time between samples
+    #[arg(long)]
+    bits: u64,
+    /// What carries the line: `quic` or `tcp`
+    #[arg(long, default_value = "quic", value_parser = carrier)]
+    carrier: Carrier,
+    /// Where the two nodes listen for the line; loopback if absent
+    #[arg(long, num_args = 2)]
+    hosts: Vec<std::net::IpAddr>,
+    /// A word before the partner's command, once for each, such as `ip`, `netns`, `exec`, NAME
+    #[arg(long = "within")]
+    within: Vec<String>,
+    /// FLASH entries on the idle line
+    #[arg(long, default_value_t = 200)]
+    idle: usize,
+    /// FLASH entries beside the backlog
+    #[arg(long, default_value_t = 300)]
+    loaded: usize,
+    /// Seconds under load before the first sample
+    #[arg(long, default_value_t = 10)]
+    settle_s: u64,
+    /// Seconds over which goodput is measured
+    #[arg(long, default_value_t = 15)]
+    goodput_s: u64,
+    /// An empty or absent folder for both nodes; the system's temporary one if absent
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Print the result as one JSON object on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+fn carrier(word: &str) -> Result<Carrier, String> {
+    match word {
+        "quic" => Ok(Carrier::Quic),
+        "tcp" => Ok(Carrier::Tcp),
+        _ => Err("expected `quic` or `tcp`".to_owned()),
+    }
+}
+
+/// Runs the measurement and prints it.
+pub(crate) fn flash(arguments: &Flash) -> Result<(), Error> {
+    let named = format!("watchfire-flash-{}", std::process::id());
+    let folder = arguments.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(named));
+    let result = measure(&folder, arguments);
+    std::fs::remove_dir_all(&folder).ok();
+    let report = json!({ "results": result?, "peers": {}, "limits": {}, "goals": [] });
+    if arguments.json {
+        println!("{report}");
+    } else {
+        println!("{report:#}");
+    }
+    Ok(())
+}
+
+fn measure(folder: &std::path::Path, arguments: &Flash) -> Result<Value, Error> {
+    let members = two_members(folder, arguments.carrier, &arguments.hosts)?;
+    let [here, there] = members.as_slice() else { return Err(no_answer("two nodes")) };
+    let Partner { child, said } = Partner::start(&there.config, &arguments.within)?;
+    let being = Being::read(&here.config)?;
+    let runtime = node::runtime()?;
+    let (stop, stopping) = oneshot::channel::<()>();
+    let (ready, up) = std_mpsc::channel();
+    let stopped = async move { drop(stopping.await) };
+    let announce = move |node: node::Ready| drop(ready.send(node.questions));
+    let running = runtime.spawn(node::run(being, stopped, announce, None));
+    let near = up.recv_timeout(PATIENCE).map_err(|_| no_answer("the node to start"))?;
+    wait_for_line(&near)?;
+    let report = run(&near, &said, arguments);
+    stop.send(()).ok();
+    runtime.block_on(running).ok();
+    Partner { child, said }.end();
+    report
+}
+
+fn run(
+    near: &mpsc::Sender<Question>,
+    said: &std_mpsc::Receiver<Said>,
+    arguments: &Flash,
+) -> Result<Value, Error> {
+    eprintln!("{} FLASH entries on the idle line", arguments.idle);
+    let mut idle = samples(near, arguments.idle, arguments.bits)?;
+    let over = AtomicBool::new(false);
+    let (mut loaded, goodput) = std::thread::scope(|scope| {
+        let sampling = scope.spawn(|| {
+            std::thread::sleep(Duration::from_secs(arguments.settle_s));
+            let from = wall_now();
+            std::thread::sleep(Duration::from_secs(arguments.goodput_s));
+            let to = wall_now();
+            eprintln!("{} FLASH entries beside the backlog", arguments.loaded);
+            let loaded = samples(near, arguments.loaded, arguments.bits);
+            over.store(true, Ordering::Relaxed);
+            (loaded, from, to)
+        });
+        let folded = backlog(near, said, arguments.bits, &over);
+        let (loaded, from, to) = sampling.join().expect("the samples do not panic");
+        Ok::<_, Error>((loaded?, goodput(&folded?, from, to)))
+    })?;
+    let share = goodput / arguments.bits as f64;
+    Ok(json!({
+        "carrier": arguments.carrier.as_str(),
+        "line_bits_per_s": arguments.bits,
+        "idle": percentiles(&mut idle),
+        "loaded": percentiles(&mut loaded),
+        "goodput_bits_per_s": goodput.round(),
+        "goodput_share": (share * 1e3).round() / 1e3,
+    }))
+}
+
+/// Appends `count` FLASH entries one after the other; the time of each to the partner's `holds`.
+fn samples(
+    near: &mpsc::Sender<Question>,
+    count: usize,
+    bits: u64,
+) -> Result<Vec<Duration>, Error> {
+    let light = Duration::from_secs_f64(SAMPLE_BYTES * 8.0 / SAMPLES_SHARE / bits as f64);
+    let mut times = Vec::with_capacity(count);
+    for number in 0..count + WARM_UP {
+        let jitter = Duration::from_millis(number as u64 * 23 % JITTER_MAX_MS);
+        std::thread::sleep(light.clamp(BETWEEN, BETWEEN_MAX) + jitter);
+        let level = Level::Partners(1);
+        let number = u64::try_from(number).expect("a count of samples");
+        let bulk = Load::Declared.bulk(number, 1, wall_now(), Precedence::Flash, level);
+        let begun = instant();
+        let appended = append(near, bulk)?.ok_or_else(|| no_answer("room in the queue"))?;
+        let took = begun.elapsed();
+        if appended.state != "reached" {
+            return Err(no_answer("the partner's receipt"));
+        }
+        if number >= WARM_UP as u64 {
+            times.push(took);
+        }
+    }
+    Ok(times)
+}
+
+fn append(
+    near: &mpsc::Sender<Question>,
+    bulk: crate::core::bulk::BulkProposal,
+) -> Result<Option<BulkAppended>, Error> {
+    let (reply, asked) = oneshot::channel::<Answer>();
+    near.blocking_send(Question::Bulk { bulk, reply })
+        .map_err(|_| no_answer("the loop to take a question"))?;
+    answer(asked)
+}
+
+/// Keeps the ROUTINE lane from running dry until `over`; how far the partner had folded it, and when.
+fn backlog(
+    near: &mpsc::Sender<Question>,
+    said: &std_mpsc::Receiver<Said>,
+    bits: u64,
+    over: &AtomicBool,
+) -> Result<Vec<(Timestamp, u64)>, Error> {
+    let entry_bits = DECLARED_LONG_BYTES as u64 * 8;
+    let wanted = (bits * BACKLOG_S / entry_bits).clamp(BACKLOG.0, BACKLOG.1);
+    let chunk = (wanted / 4).clamp(1, CHUNK_MAX);
+    let (mut number, mut appended, mut folded) = (BACKLOG_FROM, 0, 0);
+    let mut seen = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        if appended < folded + wanted {
+            let load = Load::DeclaredLong;
+            let bulk = load.bulk(number, chunk, wall_now(), Precedence::Routine, Level::Local);
+            number += chunk;
+            match append(near, bulk)? {
+                Some(taken) => appended = entry_of(&taken)?.index + 1,
+                None => std::thread::sleep(BETWEEN),
+            }
+        } else if let Ok(Said::Folded { last, wall }) = said.recv_timeout(BETWEEN)
+            && last.log.lane == Precedence::Routine
+        {
+            folded = last.index + 1;
+            seen.push((wall, folded));
+        }
+    }
+    Ok(seen)
+}
+
+/// Bits of content a second folded between `from` and `to`.
+fn goodput(folded: &[(Timestamp, u64)], from: Timestamp, to: Timestamp) -> f64 {
+    let within: Vec<_> = folded.iter().filter(|(at, _)| (from..to).contains(at)).collect();
+    let (Some(first), Some(last)) = (within.first(), within.last()) else { return 0.0 };
+    let seconds = between(first.0, last.0).as_secs_f64();
+    if seconds == 0.0 {
+        return 0.0;
+    }
+    (last.1 - first.1) as f64 * DECLARED_LONG_BYTES as f64 * 8.0 / seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goodput_counts_what_was_folded_in_its_time() {
+        let at = Timestamp::from_seconds;
+        let folded = [(at(0), 5), (at(1), 10), (at(2), 30), (at(3), 50), (at(9), 99)];
+        assert_eq!(goodput(&folded, at(1), at(4)), 40.0 * 7_520.0 / 2.0);
+        assert_eq!(goodput(&folded, at(4), at(9)), 0.0);
+        assert_eq!(goodput(&folded, at(9), at(10)), 0.0);
+    }
+}
