@@ -27,7 +27,7 @@ pub const TICKETS_MAX: usize = 262_144;
 
 /// Bytes of one log sent to one peer and not yet reported durable there. One batch may always be
 /// under way, whatever its size.
-pub const WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const WINDOW_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of own newest batches kept in memory per log, so that a peer that keeps up costs no reads.
 pub const CACHE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Bytes asked of the store in one read for a peer that catches up.
