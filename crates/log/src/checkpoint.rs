@@ -37,11 +37,11 @@ use crate::keys::{Hash, Signature, SigningKey, VerifyingKey, sha256};
 use crate::{Error, LogId, Realm, Verified, base64};
 
 /// Signature type bytes of C2SP `signed-note`.
-const TYPE_ED25519: u8 = 1;
-const TYPE_COSIGNATURE: u8 = 4;
+pub(crate) const TYPE_ED25519: u8 = 1;
+pub(crate) const TYPE_COSIGNATURE: u8 = 4;
 
 /// The first four bytes of SHA-256(name | newline | type | key).
-fn key_hash(name: &str, signature_type: u8, key: &VerifyingKey) -> [u8; 4] {
+pub(crate) fn key_hash(name: &str, signature_type: u8, key: &VerifyingKey) -> [u8; 4] {
     let mut bytes = name.as_bytes().to_vec();
     bytes.extend_from_slice(&[b'\n', signature_type]);
     bytes.extend_from_slice(&key.0);
@@ -172,16 +172,16 @@ impl SignedCheckpoint {
 }
 
 /// A signed note: text, an empty line, signature lines.
-struct Note<'a> {
+pub(crate) struct Note<'a> {
     text: &'a str,
-    signatures: Vec<(&'a str, Vec<u8>)>,
+    pub(crate) signatures: Vec<(&'a str, Vec<u8>)>,
 }
 
 /// Most signature lines of one note.
 const NOTE_SIGNATURES_MAX: usize = 64;
 
 impl<'a> Note<'a> {
-    fn parse(note: &'a str) -> Result<Self, Error> {
+    pub(crate) fn parse(note: &'a str) -> Result<Self, Error> {
         let bad = |expected| Error::text("a signed note", expected, note);
         if note.bytes().any(|b| b < 0x20 && b != b'\n') {
             return Err(bad("text without control characters"));
@@ -220,7 +220,7 @@ pub enum CosignatureKind {
 }
 
 impl CosignatureKind {
-    const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Witness => "witness",
             Self::Holds => "holds",
@@ -271,6 +271,22 @@ impl Cosignature {
         bytes.put_u64(self.time_s);
         bytes.put(&self.signature.0);
         note_line(&name, &bytes)
+    }
+
+    /// The statement of a note's line by `by`, if the line is by `key`; not yet verified.
+    pub(crate) fn from_note_line(
+        kind: CosignatureKind,
+        by: NodeId,
+        checkpoint: &Checkpoint,
+        bytes: &[u8],
+        key: &VerifyingKey,
+    ) -> Option<Self> {
+        let name = format!("watchfire/{}/{by}/{}", checkpoint.realm, kind.word());
+        let rest = bytes.strip_prefix(&key_hash(&name, TYPE_COSIGNATURE, key)[..])?;
+        let (time, signature) = rest.split_first_chunk::<8>()?;
+        let (time_s, signature) = (u64::from_be_bytes(*time), signature.try_into().ok()?);
+        let checkpoint = checkpoint.clone();
+        Some(Self { kind, by, checkpoint, time_s, signature: Signature(signature) })
     }
 
     /// Checks the signature with the key for its kind.

@@ -14,6 +14,7 @@
 //! | `batch`, `merge`, `stored` | entries plus checkpoint as bytes; sparse copies made and joined |
 //! | `seal`, `storage` | epoch keys and HPKE wraps; the storage key |
 //! | `writer`, `mirror`, `clock` | the two ends of a lane; the hybrid logical clock |
+//! | `tiles`, `cosigned` | what outside auditors read, and how they check it |
 //! | `equivocation` | proof that a node signed two histories |
 //! | `release` | what of a log leaves for whom, for sending, sealing and previews alike |
 //! | `receipts` | who stated what about an entry, and when, from a store |
@@ -38,6 +39,7 @@ mod checkpoint;
 mod clock;
 mod codec;
 mod contents;
+mod cosigned;
 mod entry;
 mod equivocation;
 mod error;
@@ -63,6 +65,7 @@ mod stored;
 mod subtrees;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
+mod tiles;
 mod trim;
 mod writer;
 
@@ -78,6 +81,7 @@ pub use contents::{
     Complaint, ComplaintReason, IncarnationCause, IncarnationStart, LineCheck, LogState, Pulse,
     kinds,
 };
+pub use cosigned::{CosignedCheckpoint, verifier_keys};
 pub use entry::{Body, Entry, EntryHeader, Fact, Verified};
 pub use equivocation::EquivocationProof;
 pub use error::Error;
@@ -104,5 +108,6 @@ pub use store::{
 };
 pub use stored::{StoredFacts, stored_facts};
 pub use subtrees::Subtrees;
+pub use tiles::{Leaves, Progress, TILE_WIDTH, Tile, TileAudit, TileFault, leaf_hashes, tile_root};
 pub use trim::{Trim, TrimmedLog, trim_after};
 pub use writer::{Appended, Draft, EPOCH_AGE_MAX, EPOCH_ENTRIES_MAX, LaneWriter};

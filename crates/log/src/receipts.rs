@@ -32,6 +32,8 @@ pub enum Statement {
 
 /// The code of a range receipt among the kinds of [`CosignatureKind`].
 const RANGE_CODE: u8 = 2;
+/// Replaced cosignatures of one node and kind looked at for a checkpoint that many cosigned.
+const REPLACED_LOOKED_AT_MAX: usize = 8;
 /// Replaced range receipts of one node looked at for one entry.
 const RANGES_LOOKED_AT_MAX: usize = 16;
 /// The first bytes of a range receipt.
@@ -237,6 +239,32 @@ fn first_covering<S: StoreRead + ?Sized>(
         }
     }
     Ok(None)
+}
+
+/// The newest of the replaced statements of this kind by `by`, newest first.
+pub(crate) fn last_replaced<S: StoreRead + ?Sized>(
+    store: &S,
+    log: &LogId,
+    kind: CosignatureKind,
+    by: NodeId,
+) -> Result<Vec<Statement>, Error> {
+    let prefix = history_prefix(log, kind as u8, by);
+    let mut found = Vec::new();
+    let mut to = u64::MAX;
+    while found.len() < REPLACED_LOOKED_AT_MAX {
+        let mut last = prefix.clone();
+        last.put_u64(to);
+        let Some((key, value)) = store.last(Table::History, &last)? else { break };
+        let Some(end) = key.strip_prefix(&prefix[..]).and_then(|end| end.try_into().ok()) else {
+            break;
+        };
+        found.push(Statement::from_bytes(Row::content(Table::History, &key, &value)?)?);
+        match u64::from_be_bytes(end).checked_sub(1) {
+            Some(before) => to = before,
+            None => break,
+        }
+    }
+    Ok(found)
 }
 
 /// The header of an entry that is held whole.

@@ -10,8 +10,8 @@ use base::Timestamp;
 use crate::codec::Reader;
 use crate::store::{Cursor, walk};
 use crate::{
-    Batch, Complaint, Cosignature, Error, HoldsRange, LogHead, LogId, Row, StoreRead, StoreReadExt,
-    Table, Write,
+    Batch, Complaint, Cosignature, Error, HoldsRange, LogHead, LogId, Row, Statement, StoreRead,
+    StoreReadExt, Table, Write,
 };
 
 /// A log that was cut.
@@ -109,7 +109,7 @@ fn cut_log<S: StoreRead + ?Sized>(
 
 /// Removes what speaks of entries that are no longer there.
 fn drop_statements<S: StoreRead + ?Sized>(store: &S, trim: &mut Trim) -> Result<(), Error> {
-    for table in [Table::Cosignature, Table::Receipt, Table::Complaint] {
+    for table in [Table::Cosignature, Table::Receipt, Table::History, Table::Complaint] {
         let mut gone = Vec::new();
         walk(store, table, &[], |key, value| {
             let content = Row::content(table, &key, &value)?;
@@ -121,6 +121,10 @@ fn drop_statements<S: StoreRead + ?Sized>(store: &S, trim: &mut Trim) -> Result<
                 Table::Receipt => {
                     let receipt = HoldsRange::from_bytes(content)?;
                     (receipt.checkpoint.log, receipt.checkpoint.size)
+                }
+                Table::History => {
+                    let statement = Statement::from_bytes(content)?;
+                    (statement.checkpoint().log, statement.checkpoint().size)
                 }
                 _ => {
                     Reader::new("a complaint's key", &key).node()?;

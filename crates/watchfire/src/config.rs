@@ -39,6 +39,9 @@ pub(crate) struct Config {
     /// Radar sites for recordings that do not carry them, by `SAC/SIC`.
     #[serde(default)]
     pub(crate) radars: Vec<RadarSite>,
+    /// Where outside auditors may read checkpoints and tiles; nowhere if absent.
+    #[serde(default)]
+    pub(crate) audit: Option<Audit>,
     /// Sensor feeds this node listens to.
     #[serde(default)]
     pub(crate) feeds: Vec<Feed>,
@@ -58,6 +61,46 @@ pub(crate) struct Http {
 pub(crate) struct Lines {
     /// The address of the TLS listener.
     pub(crate) listen: SocketAddr,
+}
+
+/// What is served to outside auditors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Audit {
+    /// The address; one that is not loopback needs a certificate.
+    pub(crate) listen: SocketAddr,
+    /// The certificate chain (PEM) for HTTPS.
+    #[serde(default)]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[serde(default)]
+    pub(crate) key: Option<PathBuf>,
+    /// Requests a second of one address, with five seconds' worth at once; 200 if absent.
+    #[serde(default = "requests_per_s")]
+    pub(crate) requests_per_s: u32,
+}
+
+const fn requests_per_s() -> u32 {
+    200
+}
+
+impl Audit {
+    fn check(&self) -> Result<(), String> {
+        if self.certificate.is_some() != self.key.is_some() {
+            return Err("expected `audit.certificate` and `audit.key` together".to_owned());
+        }
+        if self.certificate.is_none() && !self.listen.ip().is_loopback() {
+            return Err(format!(
+                "expected `audit.certificate` and `audit.key` for an address others reach, got `{}` \
+                 without",
+                self.listen
+            ));
+        }
+        if self.requests_per_s == 0 {
+            return Err("expected `audit.requests_per_s` of 1 or more".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// Intervals in milliseconds of wall time.
@@ -106,11 +149,17 @@ impl Config {
                 "expected `tuning.pulse_ms` >= 50 and `tuning.display_ms` >= 20, got {pulse_ms}, {display_ms}"
             )));
         }
+        if let Some(audit) = &config.audit {
+            audit.check().map_err(refuse)?;
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         let officer = config.officer.iter_mut();
+        let audit =
+            config.audit.iter_mut().flat_map(|a| a.certificate.iter_mut().chain(&mut a.key));
         for file in [&mut config.charter, &mut config.keys, &mut config.tls_key, &mut config.data]
             .into_iter()
             .chain(officer)
+            .chain(audit)
         {
             if file.is_relative() {
                 *file = folder.join(&*file);

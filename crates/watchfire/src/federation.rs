@@ -241,6 +241,7 @@ fn write(
             lines: Lines { listen: made.lines },
             tuning: plan.tuning,
             radars: plan.radars.clone(),
+            audit: None,
             feeds: Vec::new(),
         };
         let text = toml::to_string(&config).expect("a configuration is plain data");

@@ -6,6 +6,7 @@
 //! **Architecture Invariant:** only this crate knows sockets, files, SQL, TLS, HTTP and the clock.
 //! **Architecture Invariant:** nothing leaves a node before its store has it.
 
+mod audit;
 mod backup;
 mod bench;
 mod cap;

@@ -9,6 +9,7 @@ use log::{Carrier, Charter, NodeSecrets, Realm};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::{Beginning, Core, Inbox, Probe, Question};
@@ -254,6 +255,10 @@ pub(crate) async fn run(
     let asking = app.questions.clone();
     listen_to_feeds(&config, &asking, &stopping).await?;
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
+    if let Some(audit) = &config.audit {
+        let reader = store::Reader::new(database.clone());
+        audit::start(audit, config.node, reader, asking.clone(), stopping.clone()).await?;
+    }
     let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
 
     let core = Core::new(Beginning {

@@ -166,7 +166,10 @@ fn tests(context: &Context) -> Result<Ended, Error> {
     if python.is_file() {
         run.env("WATCHFIRE_ASTERIX_PYTHON", python);
     }
-    // Where it cannot be had, the tests that need it say `SKIPPED:`.
+    // Where one cannot be had, the tests that need it say `SKIPPED:`.
+    if let Ok(python) = tools::tlog_python(&context.root) {
+        run.env("WATCHFIRE_TLOG_PYTHON", python);
+    }
     if let Ok(nats) = tools::nats_server(&context.root) {
         run.env(tools::NATS_VARIABLE, nats);
     }

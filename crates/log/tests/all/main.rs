@@ -6,5 +6,6 @@ mod damage;
 mod fsck;
 mod lanes;
 mod samples;
+mod tiles;
 mod trim;
 mod vectors;

@@ -1,5 +1,6 @@
 //! The command line: one typed definition from which parsing, help and completions come.
 
+mod audit;
 mod backup;
 mod charter;
 mod explain;
@@ -47,6 +48,8 @@ enum Command {
     Scenario(ingest::ScenarioCommand),
     /// Append a statement of a registered kind to a running node
     Append(AppendArguments),
+    /// Fetch a node's logs as an outsider and verify all of them
+    Audit(audit::AuditArguments),
     /// Show what appending a statement would send to whom, without appending it
     Preview(AppendArguments),
     /// Show who held an entry, and when
@@ -166,6 +169,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Ingest(command) => command.run(),
         Command::Scenario(command) => command.run(),
         Command::Append(arguments) => inspect::append(&arguments),
+        Command::Audit(arguments) => arguments.run(),
         Command::Preview(arguments) => explain::preview(&arguments),
         Command::Receipts(arguments) => arguments.run(),
         Command::Why(arguments) => arguments.run(),

@@ -4,6 +4,7 @@
 //! Start here: [`support`] makes a federation and talks to its nodes. Every test prints what it did,
 //! seeds included.
 
+mod audit;
 mod backup;
 mod damage;
 mod disk_full;
