@@ -12,6 +12,10 @@ export type Sensor = api.CollectionItems['track.sensors'];
 export type Warning = api.CollectionItems['warning.warnings'];
 export type Digest = api.Digest;
 export type Acted = api.Acted;
+export type EntryReceipts = api.EntryReceipts;
+export type NodeReceipt = api.NodeReceipt;
+export type WhyAnswer = api.WhyAnswer;
+export type Preview = api.Preview;
 
 /** An item of any collection. */
 export type Item = object;

@@ -13,6 +13,7 @@ export const JOURNEYS = [
   { name: 'no warnings is said only when everything is heard', fixture: true, run: allClear },
   { name: 'stale and lost tracks stay on the list as such', fixture: true, run: unseenTracks },
   { name: 'the track card shows provenance and estimates', fixture: true, run: trackCard },
+  { name: 'receipts of an entry, and why a partner lacks it, by keyboard', fixture: true, run: receipts },
   { name: 'plain map by address, with selection by click', run: plainMap },
   { name: 'plain map by itself where there is no WebGL', webgl: false, run: noWebGl },
   { name: 'keyboard alone reaches and does everything', fixture: true, run: keyboard },
@@ -64,10 +65,12 @@ async function release({ page, url, fixture }) {
   await page.click('[data-warning="KOR-7.JPN.1"] [data-act=release]');
   const dialog = page.locator('dialog[open]');
   await dialog.locator('.kind').waitFor();
+  await dialog.locator('[data-preview] li').first().waitFor();
   const text = await dialog.innerText();
-  for (const part of ['Japan (JPN)', 'Korea (KOR)', 'United States (USA)', 'JPN+KOR+USA', 'Hokkaido (JP-01)', 'Aomori (JP-02)', 'EXERCISE', 'Take shelter', 'ミサイル', '미사일']) {
+  for (const part of ['Japan (JPN)', 'Korea (KOR)', 'United States (USA)', 'JPN+KOR+USA', 'Hokkaido (JP-01)', 'Aomori (JP-02)', 'EXERCISE', 'Take shelter', 'ミサイル', '미사일', 'sees a leaf hash only (withheld)', 'KOR-1 ● at once', '1 cited entries']) {
     assert.ok(text.includes(part), `the dialog does not name ${part}`);
   }
+  assert.deepEqual(fixture.previewed, [['/api/v1/warnings/KOR-7.JPN.1/preview/release', { draft: 'JPN-1.flash.7f3a/8021' }]]);
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Go back');
   await dialog.locator('textarea').fill('seen by two radars');
   await dialog.locator('[data-confirm]').click();
@@ -160,6 +163,22 @@ async function trackCard({ page, url }) {
   for (const part of ['Coast', 'radar-a', 'radar-n', 'Japan', '3,725 km', '± 3.1 s', '62.0 × 23.0 km', 'JPN-1.flash.7f3a/8022', 'View own']) {
     assert.ok(text.includes(part), `the card does not say ${part}`);
   }
+}
+
+async function receipts({ page, url }) {
+  await page.goto(url);
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-row]');
+  const open = page.locator('[data-card=T1] [data-receipts]').first();
+  await open.focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-table=receipts] [data-node=USA-1]');
+  const text = await page.innerText('[data-dialog=receipts]');
+  for (const part of ['KOR-1', 'holds it', 'nothing stated', '14:42:32']) assert.ok(text.includes(part), `no ${part} in ${text}`);
+  await page.focus('[data-why=USA]');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-dialog=receipts] >> text=the line to USA-1 is down. 12 entries of the Flash lane go first.');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('[data-dialog=receipts]', { state: 'detached' });
 }
 
 async function plainMap({ page, url, fixture }) {

@@ -35,8 +35,9 @@ export async function look({ page, url, folder, fixture }, language, theme) {
     passes += await accessible(page, 'track card');
     await fits(page, 'track card');
     await page.screenshot({ path: join(folder, `card-${language}-${theme}.png`) });
+    if (fixture !== undefined) passes += await receipts(page, folder, language, theme);
   }
-  passes += await dialog(page, folder, language, theme);
+  passes += await dialog(page, folder, fixture, language, theme);
   if (fixture !== undefined) passes += await trouble(page, folder, fixture, language, theme);
   for (const name of PAGES) {
     await page.goto(`${url}#/${name}`);
@@ -48,13 +49,26 @@ export async function look({ page, url, folder, fixture }, language, theme) {
   return passes;
 }
 
-async function dialog(page, folder, language, theme) {
+async function dialog(page, folder, fixture, language, theme) {
   const act = page.locator('[data-act]').first();
   if ((await act.count()) === 0) return 0;
   await act.click();
   await page.waitForSelector('dialog[open]');
+  if (fixture !== undefined) await page.waitForSelector('[data-preview] li');
   const passes = await accessible(page, 'dialog');
   await page.screenshot({ path: join(folder, `dialog-${language}-${theme}.png`) });
+  await page.keyboard.press('Escape');
+  return passes;
+}
+
+async function receipts(page, folder, language, theme) {
+  await page.locator('[data-card] [data-receipts]').first().focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-table=receipts]');
+  await page.click('[data-why=USA]');
+  await page.waitForSelector('[data-dialog=receipts] .why p');
+  const passes = await accessible(page, 'receipts');
+  await page.screenshot({ path: join(folder, `receipts-${language}-${theme}.png`) });
   await page.keyboard.press('Escape');
   return passes;
 }
