@@ -116,7 +116,9 @@ impl fmt::Display for Tile {
 /// The root of the subtree over a tile's hashes.
 pub fn tile_root(hashes: &[Hash]) -> Hash {
     let mut frontier = Frontier::new();
-    hashes.iter().for_each(|hash| frontier.push(*hash));
+    for hash in hashes {
+        frontier.push(*hash);
+    }
     frontier.root()
 }
 

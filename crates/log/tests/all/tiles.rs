@@ -62,7 +62,9 @@ fn leaves(count: u64) -> Vec<Hash> {
 
 fn tree(leaves: &[Hash]) -> Frontier {
     let mut tree = Frontier::new();
-    leaves.iter().for_each(|leaf| tree.push(*leaf));
+    for leaf in leaves {
+        tree.push(*leaf);
+    }
     tree
 }
 
@@ -198,7 +200,9 @@ fn tiles_come_from_the_store_as_far_as_its_node_may_read() {
     let hidden = leaf_hashes(&jpn.store, &log, 0, size as u64).unwrap();
     assert!(matches!(hidden, Leaves::Unknown(_)), "{hidden:?}");
     let mut tree = Frontier::new();
-    all.iter().for_each(|leaf| tree.push(*leaf));
+    for leaf in &all {
+        tree.push(*leaf);
+    }
     assert_eq!(tree.root(), origin.writer.state().root);
     assert_eq!(tile_root(&all), tree.root());
 }

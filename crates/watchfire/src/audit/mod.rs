@@ -268,12 +268,10 @@ async fn serve_tile(app: &App, log: LogId, tile: Tile) -> Result<Response, Probl
 fn client(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(address) => IpAddr::V4(address),
-            None => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::V6(std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-        },
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            let network = std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0);
+            address.to_ipv4_mapped().map_or(IpAddr::V6(network), IpAddr::V4)
+        }
     }
 }

@@ -108,12 +108,11 @@ fn answer(mut stream: TcpStream, honest: &str, lies: &BTreeMap<String, Vec<u8>>)
     }
     let text = String::from_utf8_lossy(&request).into_owned();
     let path = text.split(' ').nth(1).unwrap_or("/").to_owned();
-    let (status, body) = match lies.get(&path) {
-        Some(lie) => (200, lie.clone()),
-        None => {
-            let (status, _, body) = fetch(&format!("{honest}{path}"));
-            (status, body)
-        }
+    let (status, body) = if let Some(lie) = lies.get(&path) {
+        (200, lie.clone())
+    } else {
+        let (status, _, body) = fetch(&format!("{honest}{path}"));
+        (status, body)
     };
     let head = format!(
         "HTTP/1.1 {status} Told\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
