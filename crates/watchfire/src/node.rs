@@ -255,10 +255,7 @@ pub(crate) async fn run(
     let asking = app.questions.clone();
     listen_to_feeds(&config, &asking, &stopping).await?;
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
-    if let Some(audit) = &config.audit {
-        let reader = store::Reader::new(database.clone());
-        audit::start(audit, config.node, reader, asking.clone(), stopping.clone()).await?;
-    }
+    listen_to_auditors(&config, &asking, &stopping).await?;
     let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
 
     let core = Core::new(Beginning {
@@ -356,6 +353,17 @@ async fn listen_to_feeds(
         feed::start(feed, around, stopping.clone()).await?;
     }
     Ok(())
+}
+
+/// Serves auditors where the configuration says so.
+async fn listen_to_auditors(
+    config: &Config,
+    questions: &mpsc::Sender<Question>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let Some(audit) = &config.audit else { return Ok(()) };
+    let reader = store::Reader::new(config.database());
+    audit::start(audit, config.node, reader, questions.clone(), stopping.clone()).await
 }
 
 /// Starts the loop on a thread of its own, so that folding never holds up sockets.
