@@ -36,7 +36,8 @@
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
 //! | `history` | which cosignatures are kept for good |
 //! | `preview`, `why` | what a release would send to whom; why somebody has or has not got an entry |
-//! | `peer`, `outgoing`, `line` | connections, what each peer lacks, pings |
+//! | `gossip` | what others witnessed, passed on |
+//! | `peer`, `outgoing`, `line`, `clock` | connections, what each peer lacks, pings, clocks that are off |
 //! | `trim` | the notes of a store that was put back |
 //! | `tickets`, `evidence`, `findings` | acknowledgements, receipts per log, what operators are told |
 //! | [`wire`], [`limits`] | frames and every bound |
@@ -50,11 +51,13 @@
 mod api;
 mod backfill;
 mod bugs;
+mod clock;
 mod config;
 mod error;
 mod evidence;
 mod findings;
 mod gap;
+mod gossip;
 mod history;
 mod holes;
 mod jump;

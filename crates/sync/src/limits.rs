@@ -103,5 +103,9 @@ pub const RESTATE_EVERY: TimeDelta = TimeDelta::from_seconds(5);
 pub const STORE_RETRY_AFTER: TimeDelta = TimeDelta::from_millis(200);
 /// Window over which [`FINDINGS_PER_SOURCE_MAX`] counts.
 pub const FINDING_EVERY: TimeDelta = TimeDelta::from_seconds(60);
+/// A step back of this node's own clock, wall time, from which on an operator is told.
+pub const CLOCK_BACK_TOLD: TimeDelta = TimeDelta::from_millis(500);
+/// A leap ahead between two inputs, wall time, from which on an operator is told.
+pub const CLOCK_AHEAD_TOLD: TimeDelta = TimeDelta::from_seconds(10);
 /// Round trips among which the shortest gives the clock offset.
 pub const CLOCK_SAMPLES: usize = 8;

@@ -18,6 +18,7 @@ use crate::api::{Arrival, CloseReason, Severity};
 use crate::bugs::Bug;
 use crate::findings::Finding;
 use crate::gap::Gap;
+use crate::gossip::Heard;
 use crate::holes::Holes;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
@@ -48,6 +49,8 @@ pub(crate) struct Mirrored {
     roots: BTreeMap<u64, Hash>,
     /// Up to where each other node witnessed the very same log.
     cross_checked: BTreeMap<NodeId, u64>,
+    /// What others witnessed, to be passed on.
+    pub(crate) heard: Heard,
     /// Witnessed by others, further than this copy.
     ahead: BTreeMap<NodeId, SignedCheckpoint>,
     told_size: u64,
@@ -99,6 +102,7 @@ impl Mirrored {
             storing: None,
             roots: BTreeMap::new(),
             cross_checked: BTreeMap::new(),
+            heard: Heard::default(),
             ahead: BTreeMap::new(),
             told_size: 0,
             behind: None,

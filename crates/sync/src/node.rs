@@ -182,8 +182,10 @@ impl Node {
         input: Input,
         out: &mut Vec<Output>,
     ) {
+        let step = self.last_now.map_or(TimeDelta::ZERO, |last| now - last);
         let elapsed = self.pass_time(now);
         let mut turn = Turn { now, elapsed, entropy, out };
+        self.note_own_step(step, &mut turn);
         match input {
             Input::Append(append) => self.append(append, &mut turn),
             Input::AppendBulk(bulk) => self.append_bulk(bulk, &mut turn),

@@ -161,6 +161,8 @@ impl Node {
                 let times = [sent, received, answered, turn.now];
                 let peer = self.peers.get_mut(&id).expect("the peer sent this frame");
                 if peer.line.pong(times, &self.config) {
+                    let offset = peer.line.clock_offset().unwrap_or(TimeDelta::ZERO);
+                    self.note_offset(id, offset, turn);
                     self.report_line(id, turn);
                 }
             }

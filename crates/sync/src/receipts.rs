@@ -98,6 +98,7 @@ impl Node {
             return;
         }
         self.cross_check_at = Some(turn.elapsed + self.config.scale(limits::CROSS_CHECK_EVERY));
+        self.gossip(turn);
         let mut news = Vec::new();
         for (log, copy) in &mut self.copies {
             if log.node != self.me && !self.suspended.contains_key(&log.node) {
@@ -334,31 +335,26 @@ impl Node {
     ) {
         let log = checkpoint.checkpoint.log;
         let size = checkpoint.checkpoint.size;
-        let cosignatures = statements.iter().filter_map(|statement| match statement {
-            Statement::Cosignature(made) => Some(made.by),
+        let witnesses = statements.iter().filter_map(|statement| match statement {
+            Statement::Cosignature(made) => Some(made),
             Statement::Range(_) => None,
         });
-        let witnesses: Vec<NodeId> = cosignatures.collect();
         let Some(copy) = self.copies.get_mut(&log) else { return };
-        if copy.root_at(size) == Some(&checkpoint.checkpoint.root) {
-            // The very root that is held here: the origin's signature adds nothing.
-            for by in witnesses {
-                copy.confirm(by, size);
-            }
-            return;
-        }
+        let same = copy.root_at(size) == Some(&checkpoint.checkpoint.root);
         match copy.mirror().observe(checkpoint.clone(), &self.charter) {
-            Ok(Observation::Confirmed) => {
-                for by in witnesses {
-                    copy.confirm(by, size);
+            Ok(seen) if same || seen == Observation::Confirmed => {
+                for made in witnesses {
+                    copy.confirm(made.by, size);
+                    copy.heard.hear(made.by, peer, checkpoint, made.to_bytes());
                 }
             }
             Ok(Observation::Ahead) => {
-                for by in witnesses {
-                    copy.confirm_later(by, checkpoint.clone());
+                for made in witnesses {
+                    copy.confirm_later(made.by, checkpoint.clone());
+                    copy.heard.hear(made.by, peer, checkpoint, made.to_bytes());
                 }
             }
-            Ok(Observation::Unknown) => {}
+            Ok(_) => {}
             Err(RejectReason::Equivocation(proof)) => self.convict(*proof, peer, turn),
             Err(reason) => self.refuse_note(peer, reason.to_string(), turn),
         }

@@ -41,6 +41,59 @@ fn convictions(cluster: &Cluster, host: usize) -> usize {
 }
 
 #[test]
+fn what_others_witnessed_is_passed_on_where_no_line_leads() {
+    let mut cluster = Cluster::new(&["JPN-1", "KOR-1", "USA-1", "USA-2"]);
+    cluster.connect_all();
+    // JPN and USA-1 never speak; USA-2 speaks with both.
+    cluster.disconnect(0, 2);
+    cluster.append(1, "JPN+KOR+USA", "for all", Level::Local);
+    cluster.run_for(11_000);
+    let witness = cluster.hosts[2].id;
+    let lines = cluster.node(0).lines();
+    let line = lines.iter().find(|line| line.peer == cluster.hosts[1].id).unwrap();
+    let lane = line.lanes.iter().find(|status| status.lane == Precedence::Immediate).unwrap();
+    assert!(lane.cross_checked_by.contains_key(&witness), "{:?}", lane.cross_checked_by);
+    cluster.clear();
+    cluster.run_for(20_000);
+    let log = cluster.node(1).own_log(Precedence::Immediate);
+    let again = cluster.sent(3, 0).into_iter().filter(|message| match message {
+        Message::Cosigned { checkpoint, .. } => {
+            log::SignedCheckpoint::from_bytes(checkpoint).unwrap().checkpoint.log == log
+        }
+        _ => false,
+    });
+    assert_eq!(again.count(), 0, "once");
+}
+
+#[test]
+fn steps_of_the_own_clock_and_a_peer_that_is_off_are_told() {
+    let mut cluster = Cluster::three();
+    cluster.run_for(2_000);
+    cluster.clear();
+    cluster.now += -TimeDelta::from_seconds(3);
+    cluster.run_for(100);
+    let told = |cluster: &Cluster, host: usize, words: &str| {
+        cluster.findings(host).iter().any(|finding| finding.contains(words))
+    };
+    assert!(told(&cluster, KOR, "set back by 2900 ms"), "{:?}", cluster.findings(KOR));
+    cluster.append(KOR, "JPN+KOR", "after the step", Level::Local);
+    assert_eq!(cluster.texts(JPN), ["after the step"], "stamps go on rising");
+    cluster.now += TimeDelta::from_seconds(60);
+    cluster.run_for(100);
+    assert!(told(&cluster, KOR, "got nothing for 60100 ms"), "{:?}", cluster.findings(KOR));
+    cluster.clear();
+    // A ping of now is answered by a clock four seconds ahead.
+    cluster.run_for(1_000);
+    let (sent, ahead) = (cluster.now, cluster.now + TimeDelta::from_seconds(4));
+    for _ in 0..9 {
+        let pong = Message::Pong { sent, received: ahead, answered: ahead };
+        cluster.deliver(JPN, KOR, pong.encode());
+    }
+    let expected = "the clock of JPN-1 within 2000 ms of this node's, got 4000 ms";
+    assert!(told(&cluster, KOR, expected), "{:?}", cluster.findings(KOR));
+}
+
+#[test]
 fn two_histories_shown_to_two_partners_convict_and_suspend() {
     let mut cluster = Cluster::three();
     // KOR's own process stops; whoever holds its key signs two continuations.
