@@ -276,7 +276,9 @@ export interface Lane {
   held: number;
   /** Its precedence. */
   lane: "flash" | "immediate" | "priority" | "routine";
-  /** Entries of the other node's log that are here. */
+  /** What is missing below it, ascending: the lane went ahead after a break, and this is on its way. */
+  missing: Missing[];
+  /** The size of the other node's log up to which it is followed here. */
   received: number;
   /** Entries in this node's own log. */
   sent: number;
@@ -331,6 +333,14 @@ export interface Link {
 
 /** A length or height. */
 export type Metres = number;
+
+/** A part of a log that is missing here. */
+export interface Missing {
+  /** Its first entry. */
+  from: number;
+  /** The entry after its last. */
+  to: number;
+}
 
 export type NodeId = string;
 

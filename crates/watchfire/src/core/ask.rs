@@ -10,7 +10,7 @@ use sync::{Append, Level, Ticket};
 use tokio::sync::oneshot;
 
 use super::answers::{Digest, EntryAnswer, Proposal, Status};
-use super::items::{ClockItem, LaneItem, LineItem, NodeItem, NodeState};
+use super::items::{ClockItem, LaneItem, LineItem, MissingItem, NodeItem, NodeState};
 use super::{Core, Metrics, Question, ScanGroup, Waiter, bulk};
 use crate::console::Collections;
 use crate::http::{self, Problem};
@@ -120,6 +120,11 @@ impl Core {
                 // Outside the audience a partner holds only proofs, so its witness counts.
                 held: lane.held_by_peer.max(lane.witnessed_by_peer),
                 received: lane.durable,
+                missing: lane
+                    .missing
+                    .into_iter()
+                    .map(|part| MissingItem { from: part.start, to: part.end })
+                    .collect(),
                 cross_checked_by: lane.cross_checked_by.into_keys().collect(),
             })
             .collect()

@@ -89,10 +89,22 @@ pub(crate) struct LaneItem {
     pub(crate) sent: u64,
     /// Of those, held by the other node.
     pub(crate) held: u64,
-    /// Entries of the other node's log that are here.
+    /// The size of the other node's log up to which it is followed here.
     pub(crate) received: u64,
+    /// What is missing below it, ascending: the lane went ahead after a break, and this is on its way.
+    pub(crate) missing: Vec<MissingItem>,
     /// Nodes that cosigned the same checkpoints of the other node's log.
     pub(crate) cross_checked_by: Vec<NodeId>,
+}
+
+/// A part of a log that is missing here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Missing")]
+pub(crate) struct MissingItem {
+    /// Its first entry.
+    pub(crate) from: u64,
+    /// The entry after its last.
+    pub(crate) to: u64,
 }
 
 /// By the time since anything was heard on a line.

@@ -218,6 +218,7 @@ export const en = {
   'lines.lane': 'Lane',
   'lines.sent': 'Sent',
   'lines.held': 'Held there',
+  'lines.missing': 'missing {from} to {to}',
   'lines.received': 'Received',
   'lines.cross_checked': 'Cross-checked by',
   'lines.nobody': 'nobody yet',

@@ -220,6 +220,7 @@ export const ja: Dictionary = {
   'lines.lane': 'レーン',
   'lines.sent': '送信',
   'lines.held': '先方保持',
+  'lines.missing': '{from} から {to} まで欠落',
   'lines.received': '受信',
   'lines.cross_checked': '相互検証',
   'lines.nobody': 'まだなし',

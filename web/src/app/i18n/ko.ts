@@ -220,6 +220,7 @@ export const ko: Dictionary = {
   'lines.lane': '레인',
   'lines.sent': '보냄',
   'lines.held': '상대 보관',
+  'lines.missing': '{from}부터 {to}까지 누락',
   'lines.received': '받음',
   'lines.cross_checked': '교차 확인',
   'lines.nobody': '아직 없음',
