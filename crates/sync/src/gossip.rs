@@ -43,7 +43,7 @@ impl Heard {
         self.0.insert(by, Witnessed { size, from, message });
     }
 
-    fn to_pass_on(&mut self) -> Vec<(NodeId, NodeId, Message)> {
+    fn take_news(&mut self) -> Vec<(NodeId, NodeId, Message)> {
         let news = self.0.iter_mut();
         news.filter_map(|(by, heard)| Some((*by, heard.from, heard.message.take()?))).collect()
     }
@@ -55,7 +55,7 @@ impl Node {
         let mut news: Vec<(LogId, NodeId, NodeId, Message)> = Vec::new();
         for (log, copy) in &mut self.copies {
             if !self.suspended.contains_key(&log.node) {
-                let heard = copy.heard.to_pass_on().into_iter();
+                let heard = copy.heard.take_news().into_iter();
                 news.extend(heard.map(|(by, from, message)| (*log, by, from, message)));
             }
         }
