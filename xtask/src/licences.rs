@@ -15,9 +15,15 @@ use crate::spdx::Expression;
 /// The part of `deny.toml` that is read here; cargo-deny reads the rest.
 #[derive(Deserialize)]
 struct Policy {
+    graph: Graph,
     licenses: Licenses,
     bans: Bans,
     sources: Sources,
+}
+
+#[derive(Deserialize)]
+struct Graph {
+    targets: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,15 +92,18 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>, Error> {
         got: error.to_string(),
         hint: "run it by hand to see what it prints".to_owned(),
     })?;
-    let built = names_built(root)?;
+    let built = names_built(root, &policy.graph.targets)?;
     Ok(metadata.packages.iter().flat_map(|package| breaches(&policy, package, &built)).collect())
 }
 
-/// Names of the packages that are really built, on any platform: the lockfile also holds those
-/// that only a feature nobody turned on would want.
-fn names_built(root: &Path) -> Result<BTreeSet<String>, Error> {
+/// Names of the packages that are really built on these platforms: the lockfile also holds those
+/// that only a feature nobody turned on, or another platform, would want.
+fn names_built(root: &Path, targets: &[String]) -> Result<BTreeSet<String>, Error> {
     let mut cargo = process::program(root, "cargo");
-    cargo.args(["tree", "--workspace", "--locked", "--target", "all", "--edges", "all"]);
+    cargo.args(["tree", "--workspace", "--locked", "--edges", "all"]);
+    for target in targets {
+        cargo.args(["--target", target]);
+    }
     cargo.args(["--prefix", "none", "--format", "{p}"]);
     let printed = process::run_for_stdout(cargo)?;
     Ok(printed.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
@@ -144,6 +153,8 @@ mod tests {
     use super::*;
 
     const POLICY: &str = "
+        [graph]
+        targets = []
         [licenses]
         allow = [\"MIT\"]
         exceptions = [{ crate = \"odd\", allow = [\"OpenSSL\"] }]

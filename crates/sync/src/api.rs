@@ -181,7 +181,8 @@ pub enum Output {
         /// Why.
         reason: Refusal,
     },
-    /// A verified, opened statement; those of one log come in its order.
+    /// A verified, opened statement, told once. Those of one log come in its order, but for
+    /// [`Arrival::Backfilled`]: what fills a gap comes after what stands above it.
     ///
     /// Own statements come once durable. A partner's may come before this node's store has them, as
     /// folding does not wait; effects must wait for [`Output::Receipt`] or the node's `cut`.

@@ -222,15 +222,8 @@ pub(crate) async fn run(
         .map_err(|error| damaged(&database, &error.to_string()))?;
     let reading =
         store::Reading { storage: secrets.storage.clone(), charter: Arc::clone(&charter) };
-    let setup = sync::Setup {
-        config: sync::Config {
-            pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
-            rate: clock.whole_rate(),
-            ..sync::Config::default()
-        },
-        charter: Arc::clone(&charter),
-        secrets,
-    };
+    let setup =
+        sync::Setup { config: replication(&config, clock), charter: Arc::clone(&charter), secrets };
     let (node, outputs) = restore(setup, &store, high_water.noted(), clock)
         .map_err(|error| damaged(&database, &error.to_string()))?;
     // Nothing is written before the store proved good: a refused start leaves the seal as evidence.
@@ -305,6 +298,14 @@ fn pay_what_is_owed(store: &mut SqliteStore, high_water: &HighWaterFile) -> Resu
         store.put_rows(rows.into_iter())?;
     }
     Ok(())
+}
+
+fn replication(config: &Config, clock: Clock) -> sync::Config {
+    sync::Config {
+        pulse_every: base::TimeDelta::from_millis(i64::from(config.tuning.pulse_ms)),
+        rate: clock.whole_rate(),
+        ..sync::Config::default()
+    }
 }
 
 type Restored = (sync::Node, Vec<sync::Output>);

@@ -167,7 +167,14 @@ mod tests {
         let met = |line: &Line| {
             judge(line, &measured).iter().map(|goal| goal["met"] == true).collect::<Vec<_>>()
         };
-        assert_eq!(LINES.iter().map(met).collect::<Vec<_>>(), [[true, true], [true, false], [false, false]]);
-        assert_eq!(judge(&LINES[1], &json!({}))[0]["met"], false, "what was not measured is not met");
+        assert_eq!(
+            LINES.iter().map(met).collect::<Vec<_>>(),
+            [[true, true], [true, false], [false, false]]
+        );
+        assert_eq!(
+            judge(&LINES[1], &json!({}))[0]["met"],
+            false,
+            "what was not measured is not met"
+        );
     }
 }

@@ -5,7 +5,7 @@
 //! the origin's loop to the moment that loop has verified the partner's signed `holds` for it: sealed,
 //! signed and synced here, sent, verified, opened and synced there, and the receipt's way back.
 //!
-//! Beside a backlog the ROUTINE lane never runs dry: declarations of 940 bytes (1 KiB with header and tag) are appended as fast
+//! Beside a backlog the ROUTINE lane never runs dry: declarations of 952 bytes (1 KiB with header and tag) are appended as fast
 //! as the partner folds them. Their content counts as goodput, in a time of its own without samples.
 
 use std::path::PathBuf;
@@ -163,11 +163,7 @@ fn run(
 }
 
 /// Appends `count` FLASH entries one after the other; the time of each to the partner's `holds`.
-fn samples(
-    near: &mpsc::Sender<Question>,
-    count: usize,
-    bits: u64,
-) -> Result<Vec<Duration>, Error> {
+fn samples(near: &mpsc::Sender<Question>, count: usize, bits: u64) -> Result<Vec<Duration>, Error> {
     let light = Duration::from_secs_f64(SAMPLE_BYTES * 8.0 / SAMPLES_SHARE / bits as f64);
     let mut times = Vec::with_capacity(count);
     for number in 0..count + WARM_UP {
@@ -249,7 +245,7 @@ mod tests {
     fn goodput_counts_what_was_folded_in_its_time() {
         let at = Timestamp::from_seconds;
         let folded = [(at(0), 5), (at(1), 10), (at(2), 30), (at(3), 50), (at(9), 99)];
-        assert_eq!(goodput(&folded, at(1), at(4)), 40.0 * 7_520.0 / 2.0);
+        assert_eq!(goodput(&folded, at(1), at(4)), 40.0 * 7616.0 / 2.0);
         assert_eq!(goodput(&folded, at(4), at(9)), 0.0);
         assert_eq!(goodput(&folded, at(9), at(10)), 0.0);
     }

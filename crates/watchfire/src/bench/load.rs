@@ -3,7 +3,7 @@
 //! - `declared`: `track.declared` of exactly 256 bytes, a public id and the four plots it stands on.
 //!   Decoded, checked and folded by the registry like any other; no track has used those plots, so
 //!   it waits in the picture for its object. The cheapest statement of this size any domain reads.
-//! - `declared-long`: the same of 940 bytes and sixteen plots.
+//! - `declared-long`: the same of 952 bytes and sixteen plots.
 //! - `scan`: `track.scan` of one plot of one aircraft that stands still: associated, filtered and
 //!   assessed by the tracker.
 
@@ -21,18 +21,18 @@ use crate::core::bulk::BulkProposal;
 /// Bytes of one declaration.
 pub(super) const DECLARED_BYTES: usize = 256;
 /// Bytes of one long declaration.
-pub(super) const DECLARED_LONG_BYTES: usize = 940;
+pub(super) const DECLARED_LONG_BYTES: usize = 952;
 /// Bytes for each plot cited; what is missing after that is made up by the length of the id.
 const BYTES_PER_PLOT: usize = 64;
 /// Where the entries cited begin, so that all have one length.
-const CITED_FROM: u64 = 1_000_000;
+const CITED_FROM: u64 = 3_000_000;
 
 /// A kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Load {
     /// Declarations of 256 bytes.
     Declared,
-    /// Declarations of 940 bytes.
+    /// Declarations of 952 bytes.
     DeclaredLong,
     /// Scans of one plot.
     Scan,
@@ -138,8 +138,7 @@ mod tests {
         let kinds = domains::kinds();
         let kind = kinds.iter().find(|kind| kind.name == DECLARED_KIND).expect("it is registered");
         for length in [DECLARED_BYTES, DECLARED_LONG_BYTES] {
-            let contents =
-                [0, 9, 10, 123_456, 9_999_999].map(|number| declared(number, length));
+            let contents = [0, 9, 10, 123_456, 9_999_999].map(|number| declared(number, length));
             for content in &contents {
                 assert_eq!(content.len(), length);
                 (kind.check)(content).expect("a declaration");

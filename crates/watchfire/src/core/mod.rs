@@ -50,6 +50,10 @@ const FINDINGS_MAX: usize = 500;
 /// Between two ticks of the replication.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Time without a failed commit after which the store is said to work again: several of
+/// [`sync::limits::STORE_RETRY_AFTER`].
+const STORE_WELL_AFTER: Duration = Duration::from_secs(1);
+
 /// Everything that can happen to the node.
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -192,6 +196,7 @@ pub(crate) struct Core {
     appended: u64,
     refused: u64,
     store_fault: Option<String>,
+    store_failed: Option<std::time::Instant>,
     fold_micros: Histogram,
     shown: std::time::Instant,
     refolding: Refolding,
@@ -291,6 +296,7 @@ impl Core {
             appended: 0,
             refused: 0,
             store_fault: None,
+            store_failed: None,
             fold_micros: Histogram::default(),
             shown: crate::clock::instant(),
             refolding: Refolding::default(),
@@ -381,7 +387,14 @@ impl Core {
         match done {
             Done::Stored { op, result } => {
                 let fault = result.as_ref().err().map(ToString::to_string);
-                if fault != self.store_fault {
+                let now = crate::clock::instant();
+                // A small FLASH commit may get through while the others fail: what failed is
+                // tried again soon, and only when none of that fails any more is all well.
+                let failing = self.store_failed.is_some_and(|at| now - at < STORE_WELL_AFTER);
+                if fault.is_some() {
+                    self.store_failed = Some(now);
+                }
+                if fault != self.store_fault && (fault.is_some() || !failing) {
                     self.note_store(fault);
                 }
                 self.step(sync::Input::Stored { op, result });

@@ -109,7 +109,8 @@ async fn greeted(
     Ok((peer, greeting, TlsStream::Server(stream)))
 }
 
-/// Puts a lane's connection to the others of its name; the last one starts the line.
+/// Puts a lane's connection to the others of its name; the last one starts the line. Those whose
+/// others do not come in time are closed.
 async fn gather(
     around: &Around,
     gathering: &Gathering,
@@ -136,6 +137,18 @@ async fn gather(
         let streams = group.streams.map(|stream| stream.expect("all four came"));
         let (events, stop) = (around.events.clone(), around.stop.clone());
         carry::carry(streams, peer, around.next_number(), events, stop).await;
+        return;
+    }
+    tokio::time::sleep(HANDSHAKE_TIMEOUT).await;
+    let left = {
+        let mut groups = gathering.lock().expect("no holder of this lock panics");
+        let same = groups.get(&peer).is_some_and(|group| group.name == name);
+        if same { groups.remove(&peer) } else { None }
+    };
+    if let Some(group) = left {
+        let came = group.streams.iter().flatten().count();
+        let why = format!("expected a connection for each of {LANES} lanes, got {came} in time");
+        around.refuse(format!("`{peer}`"), why).await;
     }
 }
 

@@ -59,9 +59,10 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
-/// Calls Korea's node with the TLS key in a file, in a realm; sends `bytes` and reads until the node
-/// hangs up. How it ended, and how many bytes the node had sent.
-fn call(federation: &Federation, key: &Path, realm: &str, bytes: &[u8]) -> (String, usize) {
+type Connection = StreamOwned<ClientConnection, TcpStream>;
+
+/// A connection to Korea's node with the TLS key in a file, in a realm.
+fn connect(federation: &Federation, key: &Path, realm: &str) -> Connection {
     let key = std::fs::read(key).expect("the key was made");
     let key =
         aws_lc_rs::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key)).expect("an Ed25519 key");
@@ -79,7 +80,12 @@ fn call(federation: &Federation, key: &Path, realm: &str, bytes: &[u8]) -> (Stri
     let session = ClientConnection::new(Arc::new(config), name).expect("a session");
     let socket = TcpStream::connect(federation.line_address("KOR-1")).expect("the node listens");
     socket.set_read_timeout(Some(Duration::from_secs(25))).expect("a timeout can be set");
-    let mut tls = StreamOwned::new(session, socket);
+    StreamOwned::new(session, socket)
+}
+
+/// Sends `bytes` over a connection and reads until the node hangs up. How it ended, and how many bytes
+/// the node had sent.
+fn send(mut tls: Connection, bytes: &[u8]) -> (String, usize) {
     let mut answer = Vec::new();
     let ended = tls
         .write_all(bytes)
@@ -93,6 +99,29 @@ fn call(federation: &Federation, key: &Path, realm: &str, bytes: &[u8]) -> (Stri
         }
     };
     (ended, answer.len())
+}
+
+/// Calls with one connection.
+fn call(federation: &Federation, key: &Path, realm: &str, bytes: &[u8]) -> (String, usize) {
+    send(connect(federation, key, realm), bytes)
+}
+
+/// Calls as a partner's carrier does, a connection for each lane, and sends `bytes` in the first.
+fn call_whole(federation: &Federation, key: &Path, realm: &str, bytes: &[u8]) -> String {
+    let open = |lane: u8| {
+        let mut connection = connect(federation, key, realm);
+        let greeting = [&[lane][..], &[9; 16]].concat();
+        connection.write_all(&greeting).and_then(|()| connection.flush()).expect("a greeting");
+        connection
+    };
+    let [first, _second, _third, _fourth] = [0, 1, 2, 3].map(open);
+    send(first, bytes).0
+}
+
+/// The first unit of lane 0 with this content, as the pacer frames it.
+fn unit(content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("a short unit").to_be_bytes();
+    [&[0, 0, 0][..], &length, content].concat()
 }
 
 fn frame(length: u32, body: &[u8]) -> Vec<u8> {
@@ -142,15 +171,19 @@ fn rubbish_under_a_partners_key_closes_the_line_and_nothing_else() {
     let partner = federation.home("JPN-1").join("tls.key");
     let huge = u32::try_from(limits::FRAME_BYTES_MAX + 1).expect("a frame's length fits");
     let rubbish = [
-        ("a frame of nothing", frame(0, b"")),
-        ("an absurd length", frame(u32::MAX, b"x")),
-        ("one byte too long", frame(huge, b"x")),
-        ("an unknown message", frame(1, &[0xee])),
-        ("a text", frame(16, b"GET / HTTP/1.1\r\n")),
-        ("zeros", frame(64, &[0; 64])),
+        ("a frame of nothing", unit(&frame(0, b""))),
+        ("an absurd length", unit(&frame(u32::MAX, b"x"))),
+        ("one byte too long", unit(&frame(huge, b"x"))),
+        ("an unknown message", unit(&frame(1, &[0xee]))),
+        ("a unit of nothing", unit(b"")),
+        ("a text", b"GET / HTTP/1.1\r\n".to_vec()),
+        ("an acknowledgement of what was never sent", vec![0x40, 0x70, 0, 0, 0, 0, 0]),
     ];
+    let (ended, _) = call(&federation, &partner, "exercise/rubbish", &[0; 17]);
+    println!("one lane alone: {ended}");
+    await_finding(&api, &["JPN-1", "a connection for each of 4 lanes"]);
     for (name, bytes) in &rubbish {
-        let (ended, _) = call(&federation, &partner, "exercise/rubbish", bytes);
+        let ended = call_whole(&federation, &partner, "exercise/rubbish", bytes);
         println!("{name}: {ended}");
         assert!(korea.runs(), "{name}");
     }
