@@ -97,6 +97,9 @@ pub const WANT_EVERY: TimeDelta = TimeDelta::from_millis(500);
 pub const BEHIND_AFTER: TimeDelta = TimeDelta::from_seconds(2);
 /// Time between two rounds of cosignatures to nodes other than the log's origin.
 pub const CROSS_CHECK_EVERY: TimeDelta = TimeDelta::from_seconds(5);
+/// Time after which the newest cosignatures and the proofs against others are told again: a line that
+/// stands may have swallowed them.
+pub const CROSS_CHECK_AGAIN: TimeDelta = TimeDelta::from_seconds(30);
 /// Time between two requests for cosignatures that should have come.
 pub const RESTATE_EVERY: TimeDelta = TimeDelta::from_seconds(5);
 /// Time before a failed store operation is tried again, byte for byte.

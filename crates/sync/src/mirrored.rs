@@ -223,7 +223,7 @@ impl Mirrored {
     /// The size to tell `peer` that greets: what is verified, from where it goes on, or less where it
     /// may still fill something.
     pub(crate) fn size_to_tell(&self, peer: NodeId) -> u64 {
-        self.holes.first_for(peer, self.durable).unwrap_or_else(|| self.received())
+        self.holes.first_for(peer, self.received()).unwrap_or_else(|| self.received())
     }
 
     /// The newest checkpoint, if other nodes have not been told of it.
@@ -233,6 +233,11 @@ impl Mirrored {
         }
         self.told_size = self.stored;
         self.checkpoint.clone()
+    }
+
+    /// Other nodes are to be told of the newest checkpoint again: a line may have swallowed it.
+    pub(crate) const fn cross_check_again(&mut self) {
+        self.told_size = 0;
     }
 
     /// `by` witnessed the very same log up to `size`.

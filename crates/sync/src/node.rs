@@ -70,6 +70,7 @@ pub struct Node {
     elapsed: Timestamp,
     pub(crate) pulse_at: Option<Timestamp>,
     pub(crate) cross_check_at: Option<Timestamp>,
+    pub(crate) cross_check_again_at: Option<Timestamp>,
 }
 
 /// One step under way.
@@ -169,6 +170,7 @@ impl Node {
             elapsed: Timestamp::from_seconds(0),
             pulse_at: None,
             cross_check_at: None,
+            cross_check_again_at: None,
         }
     }
 

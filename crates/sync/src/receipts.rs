@@ -15,6 +15,7 @@ use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::history::History;
 use crate::limits;
+use crate::mirrored::Mirrored;
 use crate::node::{Node, Purpose, Turn};
 use crate::outgoing::Outgoing;
 use crate::peer::send;
@@ -98,6 +99,12 @@ impl Node {
             return;
         }
         self.cross_check_at = Some(turn.elapsed + self.config.scale(limits::CROSS_CHECK_EVERY));
+        if self.cross_check_again_at.is_none_or(|at| turn.elapsed >= at) {
+            let again = self.config.scale(limits::CROSS_CHECK_AGAIN);
+            self.cross_check_again_at = Some(turn.elapsed + again);
+            self.copies.values_mut().for_each(Mirrored::cross_check_again);
+            self.tell_contested(turn);
+        }
         self.gossip(turn);
         let mut news = Vec::new();
         for (log, copy) in &mut self.copies {
@@ -114,6 +121,16 @@ impl Node {
             }
             let message = self.cosigned(&checkpoint, &[CosignatureKind::Witness], turn);
             for peer in others {
+                send(peer, Precedence::Routine, &message, turn);
+            }
+        }
+    }
+
+    /// Tells every peer of the nodes that signed two histories; most know, and drop it.
+    fn tell_contested(&self, turn: &mut Turn<'_>) {
+        for proof in self.suspended.values() {
+            let message = Message::Contested(proof.to_vec());
+            for peer in self.peers.keys().copied().filter(|peer| self.is_greeted(*peer)) {
                 send(peer, Precedence::Routine, &message, turn);
             }
         }
