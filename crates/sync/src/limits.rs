@@ -16,9 +16,10 @@ pub const LANE_QUEUE_ENTRIES_MAX: usize = 65_536;
 pub const LANE_QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Statements of one bulk append: a quarter of the queue, so that four callers find room.
 pub const BULK_ENTRIES_MAX: usize = 16_384;
-/// Content bytes after which a batch is closed: a frame of bulk must not hold up what is more urgent.
+/// Content bytes after which a batch is closed: a frame of bulk must not hold up what is more urgent,
+/// and a line of 64 kbit/s is to carry it within [`ON_THE_LINE_MAX`].
 /// One entry may always be larger.
-pub const BATCH_CONTENT_BYTES_MAX: usize = 256 * 1024;
+pub const BATCH_CONTENT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of sealed batches of one lane that are not yet durable; what comes beyond waits unsealed.
 /// Twice what the store takes while the next operation is sealed.
 pub const SEALED_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -89,6 +90,9 @@ pub const HELLO_WITHIN: TimeDelta = TimeDelta::from_seconds(10);
 /// Time before what a peer has not reported durable is sent again (doubles up to
 /// [`RESEND_AFTER_MAX`]); carriers do not lose frames within a connection, so this is a safety net.
 pub const RESEND_AFTER: TimeDelta = TimeDelta::from_seconds(20);
+/// How long a slow line may take to carry one batch: a request for what was sent is believed only when
+/// nothing of that log has been sent or reported durable for this long.
+pub const ON_THE_LINE_MAX: TimeDelta = TimeDelta::from_seconds(10);
 /// Longest time between two such resends.
 pub const RESEND_AFTER_MAX: TimeDelta = TimeDelta::from_seconds(320);
 /// Least time between two requests for the same part of a log.

@@ -24,6 +24,8 @@ pub(crate) struct Outgoing {
     /// When to send again what is not reported durable, and the wall time after that.
     resend_at: Option<Timestamp>,
     resend_after: TimeDelta,
+    /// When something was last sent or reported durable.
+    moved_at: Option<Timestamp>,
 }
 
 impl Outgoing {
@@ -36,6 +38,7 @@ impl Outgoing {
             load: None,
             resend_at: None,
             resend_after: limits::RESEND_AFTER,
+            moved_at: None,
         }
     }
 
@@ -56,6 +59,7 @@ impl Outgoing {
     pub(crate) fn send(&mut self, end: u64, bytes: usize, now: Timestamp, config: &Config) {
         assert!(end > self.sent, "batches are sent in order, {end} after {}", self.sent);
         self.sent = end;
+        self.moved_at = Some(now);
         self.under_way.push_back((end, bytes));
         self.under_way_bytes += bytes;
         if self.resend_at.is_none() {
@@ -69,6 +73,7 @@ impl Outgoing {
             return;
         }
         self.held = size;
+        self.moved_at = Some(now);
         self.sent = self.sent.max(size);
         while self.under_way.front().is_some_and(|(end, _)| *end <= size) {
             let (_, bytes) = self.under_way.pop_front().expect("a front was seen");
@@ -77,6 +82,13 @@ impl Outgoing {
         self.resend_after = limits::RESEND_AFTER;
         self.resend_at =
             (!self.under_way.is_empty()).then(|| now + config.scale(self.resend_after));
+    }
+
+    /// Whether entry `from` was sent, is not reported durable, and may still be on a slow line.
+    pub(crate) fn may_be_on_the_line(&self, from: u64, now: Timestamp, config: &Config) -> bool {
+        let patience = config.scale(limits::ON_THE_LINE_MAX);
+        (self.held..self.sent).contains(&from)
+            && self.moved_at.is_some_and(|at| now - at < patience)
     }
 
     /// The peer asked for everything from `from` again; what it asks for cannot be beyond what exists.
@@ -139,6 +151,21 @@ mod tests {
         assert!(!log.overdue(at(1_000)), "nothing is under way");
         log.send(2, 100, at(1_000), &config);
         assert!(!log.overdue(at(1_039)) && log.overdue(at(1_040)));
+    }
+
+    #[test]
+    fn what_a_slow_line_still_carries_is_not_sent_again() {
+        let config = Config::default();
+        let mut log = Outgoing::new(2);
+        log.send(4, 100, at(0), &config);
+        let on_the_line =
+            |log: &Outgoing, from, now| log.may_be_on_the_line(from, at(now), &config);
+        assert!(on_the_line(&log, 2, 9) && on_the_line(&log, 3, 9));
+        assert!(!on_the_line(&log, 1, 9), "that was held");
+        assert!(!on_the_line(&log, 4, 9), "that was not sent");
+        assert!(!on_the_line(&log, 2, 10), "nothing has moved for long");
+        log.hold(3, at(10), &config);
+        assert!(on_the_line(&log, 3, 19) && !on_the_line(&log, 3, 20));
     }
 
     #[test]

@@ -326,6 +326,9 @@ impl Node {
             return self.pump_backfill(id, turn);
         }
         let Some(outgoing) = session.outgoing.get_mut(&log) else { return };
+        if outgoing.may_be_on_the_line(from, turn.elapsed, &self.config) {
+            return;
+        }
         outgoing.rewind(from);
         self.pump(id, log, turn);
     }

@@ -435,9 +435,14 @@ impl Witness {
             let kept = hosts.iter().any(|seen| seen.id == entry.log.node && told(&seen));
             let same = self.contents.get(entry).is_some_and(|(known, _)| known == content);
             // `local` survives a crash, not the loss of the disk, which a rollback is; and an
-            // audience of one has nobody to return it.
-            let alone = self.contents.get(entry).is_some_and(|(_, a)| a.members().len() == 1);
-            let gone = rolled_back && !hosts.iter().any(|seen| told(&seen));
+            // audience without another honest partner has nobody who must return it.
+            let others = |audience: &Audience| {
+                let origin = entry.log.node;
+                let mut honest = self.honest(hosts).filter(|seen| seen.id != origin);
+                honest.any(|seen| audience.contains(seen.id.partner()))
+            };
+            let alone = self.contents.get(entry).is_some_and(|(_, audience)| !others(audience));
+            let gone = rolled_back && !self.honest(hosts).any(|seen| told(&seen));
             let excused = gone && (*level == Level::Local || alone);
             let found = kept && same;
             if !found && !excused {

@@ -54,7 +54,8 @@ fn what_others_witnessed_is_passed_on_where_no_line_leads() {
     let lane = line.lanes.iter().find(|status| status.lane == Precedence::Immediate).unwrap();
     assert!(lane.cross_checked_by.contains_key(&witness), "{:?}", lane.cross_checked_by);
     cluster.clear();
-    cluster.run_for(20_000);
+    // Told again only after `CROSS_CHECK_AGAIN`.
+    cluster.run_for(15_000);
     let log = cluster.node(1).own_log(Precedence::Immediate);
     let again = cluster.sent(3, 0).into_iter().filter(|message| match message {
         Message::Cosigned { checkpoint, .. } => {
