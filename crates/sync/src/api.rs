@@ -261,7 +261,7 @@ pub enum Output {
 pub enum Arrival {
     /// As it happened.
     Live,
-    /// Late, after a gap: it changes the picture, and pages nobody.
+    /// Late, after a gap: it changes the picture, and is to page nobody.
     Backfilled,
     /// From this node's own store after a restart.
     Replayed,
