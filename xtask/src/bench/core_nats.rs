@@ -216,12 +216,11 @@ impl Asking {
             let asked = Instant::now();
             publish(&mut lock(&self.stream), "bench.urgent", inbox, &[1; SIZES[0]])?;
             let left = (begun + seconds).saturating_duration_since(Instant::now());
-            match self.replies.recv_timeout(left.max(BETWEEN)) {
-                Ok((at, _)) => times.push(at.saturating_duration_since(asked)),
-                Err(_) => {
-                    times.push(asked.elapsed());
-                    break;
-                }
+            if let Ok((at, _)) = self.replies.recv_timeout(left.max(BETWEEN)) {
+                times.push(at.saturating_duration_since(asked));
+            } else {
+                times.push(asked.elapsed());
+                break;
             }
         }
         Ok(times)

@@ -22,8 +22,6 @@ use crate::core::bulk::BulkProposal;
 pub(super) const DECLARED_BYTES: usize = 256;
 /// Bytes of one long declaration.
 pub(super) const DECLARED_LONG_BYTES: usize = 952;
-/// Bytes for each plot cited; what is missing after that is made up by the length of the id.
-const BYTES_PER_PLOT: usize = 64;
 /// Where the entries cited begin, so that all have one length.
 const CITED_FROM: u64 = 100_000_000;
 /// Declarations that cite other entries than any other.
@@ -52,8 +50,8 @@ impl Load {
     /// The content of statement `number`, measured at `now`.
     pub(super) fn content(self, number: u64, now: Timestamp) -> Vec<u8> {
         match self {
-            Self::Declared => declared(number, DECLARED_BYTES),
-            Self::DeclaredLong => declared(number, DECLARED_LONG_BYTES),
+            Self::Declared => declared(number, 4, DECLARED_BYTES),
+            Self::DeclaredLong => declared(number, 16, DECLARED_LONG_BYTES),
             Self::Scan => encode_content(&scan(number, now)),
         }
     }
@@ -83,7 +81,8 @@ impl Load {
     }
 }
 
-fn declared(number: u64, length: usize) -> Vec<u8> {
+/// A declaration of `plots` plots, its id as long as `length` asks for.
+fn declared(number: u64, plots: u64, length: usize) -> Vec<u8> {
     let log = LogId {
         node: "JPN-1".parse().expect("a node"),
         lane: Precedence::Routine,
@@ -93,7 +92,7 @@ fn declared(number: u64, length: usize) -> Vec<u8> {
         entry: EntryId { log, index: CITED_FROM + number % DISTINCT * 16 + place },
         plot: 0,
     };
-    let evidence: Vec<PlotRef> = (0..(length / BYTES_PER_PLOT) as u64).map(cited).collect();
+    let evidence: Vec<PlotRef> = (0..plots).map(cited).collect();
     let padded = |width: usize| {
         let public_id = format!("JPN-{number:0>width$}");
         encode_content(&DeclaredReport { public_id, evidence: evidence.clone() })
@@ -138,10 +137,10 @@ mod tests {
     fn every_declaration_has_the_same_length_and_is_one() {
         let kinds = domains::kinds();
         let kind = kinds.iter().find(|kind| kind.name == DECLARED_KIND).expect("it is registered");
-        for length in [DECLARED_BYTES, DECLARED_LONG_BYTES] {
-            let contents = [0, 9, 10, 123_456, 9_999_999].map(|number| declared(number, length));
+        for (plots, length) in [(4, DECLARED_BYTES), (16, DECLARED_LONG_BYTES)] {
+            let contents =
+                [0, 9, 10, 123_456, 9_999_999].map(|number| declared(number, plots, length));
             for content in &contents {
-                eprintln!("{} {}", content.len(), length);
                 assert_eq!(content.len(), length);
                 (kind.check)(content).expect("a declaration");
             }

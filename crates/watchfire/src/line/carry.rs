@@ -99,9 +99,8 @@ impl<S: Stream> Carried<S> {
         for _ in 0..ROUNDS_MAX {
             match self.round(context) {
                 Err(why) => return Poll::Ready(why),
-                Ok(true) => {}
                 Ok(false) if self.sleeps(context) => return Poll::Pending,
-                Ok(false) => {}
+                Ok(_) => {}
             }
         }
         context.waker().wake_by_ref();

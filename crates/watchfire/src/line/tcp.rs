@@ -82,7 +82,7 @@ async fn accept(listener: TcpListener, mut around: Around) {
             let why = match tokio::time::timeout(HANDSHAKE_TIMEOUT, greeted).await {
                 Ok(Ok((peer, greeting, stream))) => {
                     drop(place);
-                    gather(&around, &gathering, peer, greeting, stream).await;
+                    Box::pin(gather(&around, &gathering, peer, greeting, stream)).await;
                     return;
                 }
                 Ok(Err(why)) => why,
