@@ -1,7 +1,7 @@
 //! Measurements of this machine's nodes.
 //!
-//! [`exchange`] is `watchfire bench exchange`: throughput and idle latency of two processes;
-//! [`flash`] is `watchfire bench flash`: FLASH over a slow line, idle and beside a backlog.
+//! [`mod@exchange`] is `watchfire bench exchange`: throughput and idle latency of two processes;
+//! [`mod@flash`] is `watchfire bench flash`: FLASH over a slow line, idle and beside a backlog.
 //!
 //! `watchfire bench line`: two real nodes in this process, joined by a real TLS line on loopback.
 //!

@@ -6,7 +6,7 @@
 //! the entry exactly if, when the entry was sealed, the partner was a member of its audience, a member
 //! of the charter the origin had received, not withheld from, and had a node on its roster.
 //!
-//! What should be readable is kept by [`model::State`] in plain sets, which share no code with the
+//! What should be readable is kept by `model::State` in plain sets, which share no code with the
 //! charter or the sealing. Besides:
 //!
 //! - **Projection**: what the origin would send a member carries whole exactly the entries released to

@@ -1,4 +1,4 @@
-//! The partner's process as the measuring one sees it; [`super::partner`] is what runs in it.
+//! The partner's process as the measuring one sees it; [`mod@super::partner`] is what runs in it.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;

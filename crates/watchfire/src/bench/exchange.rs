@@ -1,7 +1,7 @@
 //! `watchfire bench exchange`: two nodes, each a process of its own, joined by a real line on loopback.
 //!
 //! The origin runs here and is handed statements in its loop's own form ([`super::load`] says which);
-//! the partner is a child process ([`super::partner`]). A statement counts as done when it was sealed,
+//! the partner is a child process ([`mod@super::partner`]). A statement counts as done when it was sealed,
 //! signed and synced at the origin, sent, verified, opened and **folded** at the partner — by the
 //! registry, into each of the partner's views, the heads of which include it — and when the partner's
 //! signed `holds` for it, which it gives after its own sync, has come back.
