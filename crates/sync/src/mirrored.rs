@@ -272,7 +272,8 @@ impl Mirrored {
     #[cfg(feature = "planted-bugs")]
     pub(crate) fn count_as_stored(&mut self) {
         if let Some(storing) = &self.storing {
-            self.durable = storing.end;
+            self.durable = storing.size;
+            self.stored = storing.newest;
             self.checkpoint = Some(storing.checkpoint.clone());
         }
     }
