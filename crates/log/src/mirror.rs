@@ -152,7 +152,7 @@ pub struct Accepted {
     pub checkpoint: Verified<SignedCheckpoint>,
     /// Where the log stands with it.
     pub head: LogHead,
-    /// Whether it fills a gap below the live end; such facts never page anyone.
+    /// Whether it fills a gap below the live end; such facts are to page nobody.
     pub backfill: bool,
 }
 

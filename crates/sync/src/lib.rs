@@ -18,7 +18,7 @@
 //!   others and connections that end anywhere are tolerated.
 //! - **Jump ahead**: a lane that is far behind when a connection begins goes on from the newest
 //!   checkpoint, proven to extend the newest one held; what lies between comes behind everything live,
-//!   the most urgent lanes first, against the same checkpoints, and pages nobody.
+//!   the most urgent lanes first, against the same checkpoints, and is marked late.
 //! - **Receipts**: what a partner has stored it cosigns: `witness` always, `holds` unless something
 //!   addressed to it is missing or does not open.
 //! - **A store put back** starts a new incarnation; partners return the old tail.
