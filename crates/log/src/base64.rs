@@ -3,7 +3,8 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-pub(crate) fn encode(bytes: &[u8]) -> String {
+/// The text of some bytes, padded.
+pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let word =
@@ -19,7 +20,8 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+/// The bytes of a text; nothing if it is not one, or not the one [`encode`] makes.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     if bytes.is_empty() {
         return Some(Vec::new());

@@ -31,7 +31,7 @@
 //! **Architecture Invariant:** the realm is in every signed or sealed byte string, so nothing made in
 //! an exercise verifies or opens in the operational realm.
 
-mod base64;
+pub mod base64;
 mod batch;
 pub mod bugs;
 mod charter;

@@ -125,3 +125,88 @@ impl Store for MemoryStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::port;
+
+    /// One store; a bench that opens it again gets what was durable.
+    #[derive(Default)]
+    struct Memory(std::rc::Rc<std::cell::RefCell<MemoryStore>>);
+
+    struct Shared(std::rc::Rc<std::cell::RefCell<MemoryStore>>);
+
+    impl StoreRead for Shared {
+        fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+            self.0.borrow().get(table, key)
+        }
+
+        fn scan(
+            &self,
+            table: Table,
+            from: &[u8],
+            limit: usize,
+        ) -> Result<Vec<KeyValue>, StoreError> {
+            self.0.borrow().scan(table, from, limit)
+        }
+
+        fn last(&self, table: Table, to: &[u8]) -> Result<Option<KeyValue>, StoreError> {
+            self.0.borrow().last(table, to)
+        }
+    }
+
+    impl Store for Shared {
+        fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+            self.0.borrow_mut().commit(writes)
+        }
+    }
+
+    impl port::Bench for Memory {
+        type Store = Shared;
+
+        fn open(&mut self) -> Shared {
+            Shared(self.0.clone())
+        }
+
+        fn fail_next(&mut self, store: &mut Shared, persisted: bool) {
+            let fault = if persisted { Fault::FailButPersisted } else { Fault::FailNotPersisted };
+            store.0.borrow_mut().fail_next(fault);
+        }
+
+        fn mend(&mut self) {}
+
+        fn reader(&self, _: &Shared) -> Option<Box<dyn StoreRead + Send>> {
+            None
+        }
+    }
+
+    #[test]
+    fn the_ports_promises_hold() {
+        port::check(&mut Memory::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "whole or not at all")]
+    fn a_torn_commit_is_noticed() {
+        struct Torn(Memory);
+        impl port::Bench for Torn {
+            type Store = Shared;
+
+            fn open(&mut self) -> Shared {
+                self.0.open()
+            }
+
+            fn fail_next(&mut self, store: &mut Shared, _: bool) {
+                store.0.borrow_mut().fail_next(Fault::Torn { rows: 1 });
+            }
+
+            fn mend(&mut self) {}
+
+            fn reader(&self, _: &Shared) -> Option<Box<dyn StoreRead + Send>> {
+                None
+            }
+        }
+        port::check(&mut Torn(Memory::default()));
+    }
+}

@@ -97,6 +97,13 @@ pub enum StoreError {
         /// What the store said.
         reason: String,
     },
+    /// The store lost what it had acknowledged, or has another writer. It refuses from here on, because
+    /// going on could sign a second history; the node ends, and its next start decides.
+    #[error("the store stopped for good: {reason}")]
+    Stopped {
+        /// What was expected and what came.
+        reason: String,
+    },
     /// A stored row is not what was written.
     #[error("expected row {key} of table `{table}` as it was written, got a damaged one")]
     Damaged {

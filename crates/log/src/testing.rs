@@ -1,5 +1,7 @@
 //! Keys and charters for tests and simulators: everything follows from a seed.
 
+pub mod port;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 

@@ -81,6 +81,7 @@ fn two_members(
         time: ExerciseTime { epoch: started, clock_rate: 1.0 },
         started,
         partners: partners.to_vec(),
+        nodes: 1,
         radars: Vec::new(),
         tuning: Tuning::default(),
         carrier,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::feed::Feed;
+use crate::store::Engine;
 
 /// The node's TOML file. Relative paths are relative to the file's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     /// The lines to other nodes.
     pub(crate) lines: Lines,
+    /// What keeps the log: a file of this machine unless set.
+    #[serde(default)]
+    pub(crate) store: Engine,
     /// Intervals and thresholds.
     #[serde(default)]
     pub(crate) tuning: Tuning,
@@ -152,6 +156,9 @@ impl Config {
         if let Some(audit) = &config.audit {
             audit.check().map_err(refuse)?;
         }
+        if let Some(fault) = config.store.fault() {
+            return Err(refuse(fault));
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         let officer = config.officer.iter_mut();
         let audit =
@@ -160,6 +167,7 @@ impl Config {
             .into_iter()
             .chain(officer)
             .chain(audit)
+            .chain(config.store.paths_mut())
         {
             if file.is_relative() {
                 *file = folder.join(&*file);

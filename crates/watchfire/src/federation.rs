@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     /// Wall time at which the exercise begins.
     pub(crate) started: Timestamp,
     pub(crate) partners: Vec<PartnerId>,
+    /// Nodes of each partner, numbered from 1.
+    pub(crate) nodes: u16,
     pub(crate) radars: Vec<RadarSite>,
     pub(crate) tuning: Tuning,
     /// Over what all lines run.
@@ -52,7 +54,7 @@ struct Made {
     http: SocketAddr,
 }
 
-/// Makes one node a partner with lines between all of them on loopback, below `folder`, which must be
+/// Makes the partners' nodes with lines between all of them on loopback, below `folder`, which must be
 /// empty.
 pub(crate) fn make(folder: &Path, plan: &Plan) -> Result<Vec<Member>, Error> {
     make_at(folder, plan, &[])
@@ -94,9 +96,11 @@ pub(crate) fn make_at(folder: &Path, plan: &Plan, hosts: &[IpAddr]) -> Result<Ve
     let mut roots = BTreeMap::new();
     let mut ports = FreePorts::default();
     for (place, partner) in plan.partners.iter().enumerate() {
-        let node = NodeId::new(*partner, 1).expect("1 is a node number");
         let host = hosts.get(place).copied();
-        made.insert(node, make_node(node, plan, host, &mut ports)?);
+        for number in 1..=plan.nodes {
+            let node = NodeId::new(*partner, number).expect("it is a node number");
+            made.insert(node, make_node(node, plan, host, &mut ports)?);
+        }
         roots
             .insert(*partner, RootSecret::random(plan.realm.clone(), *partner, &mut SystemEntropy));
     }
@@ -136,7 +140,11 @@ fn make_node(
         expires: None,
         retired: Vec::new(),
     };
-    let officer = (format!("{}-duty-officer", node.partner()), seed);
+    let mut officer = format!("{}-duty-officer", node.partner());
+    if node.number() > 1 {
+        officer += &format!("-{}", node.number());
+    }
+    let officer = (officer, seed);
     Ok(Made { secrets, tls, officer, record, lines, http })
 }
 
@@ -239,6 +247,7 @@ fn write(
             data: "data".into(),
             http: Http { listen: made.http },
             lines: Lines { listen: made.lines },
+            store: crate::store::Engine::default(),
             tuning: plan.tuning,
             radars: plan.radars.clone(),
             audit: None,

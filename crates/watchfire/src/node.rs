@@ -19,7 +19,7 @@ use crate::feed;
 use crate::http::{self, App, Auth};
 use crate::line::{self, Directory, Events, Identity, Lines, Route};
 use crate::officer::Officer;
-use crate::store::{self, Access, HighWaterFile, SqliteStore, seal};
+use crate::store::{self, Access, AnyOpened, AnyStore, Engine, HighWaterFile, seal};
 
 /// Line events waiting for the loop; carriers wait beyond it.
 const LINE_EVENTS_MAX: usize = 1_024;
@@ -203,10 +203,11 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let identity = Arc::new(being.identity()?);
     let officer = being.officer()?;
+    std::fs::create_dir_all(&being.config.data)
+        .map_err(|error| Error::file("write", &being.config.data, error))?;
+    let _lock = lock(&being.config)?;
+    let AnyOpened { mut store, unknown, .. } = AnyStore::open(&being, Access::Write)?;
     let Being { config, charter, secrets, clock } = being;
-    std::fs::create_dir_all(&config.data)
-        .map_err(|error| Error::file("write", &config.data, error))?;
-    let _lock = lock(&config)?;
     let control = control_token(&config)?;
 
     let (stop, stopping) = watch::channel(false);
@@ -216,7 +217,6 @@ pub(crate) async fn run(
     let (done, store_inbox) = mpsc::unbounded_channel();
 
     let database = config.database();
-    let mut store = SqliteStore::open(&database, Access::Write)?;
     let mut high_water = HighWaterFile::open(&config.high_water(), charter.realm(), config.node)?;
     pay_what_is_owed(&mut store, &high_water)
         .map_err(|error| damaged(&database, &error.to_string()))?;
@@ -224,12 +224,17 @@ pub(crate) async fn run(
         store::Reading { storage: secrets.storage.clone(), charter: Arc::clone(&charter) };
     let setup =
         sync::Setup { config: replication(&config, clock), charter: Arc::clone(&charter), secrets };
-    let (node, outputs) = restore(setup, &store, high_water.noted(), clock)
+    let (node, mut outputs) = restore(setup, &store, high_water.noted(), clock)
         .map_err(|error| damaged(&database, &error.to_string()))?;
     // Nothing is written before the store proved good: a refused start leaves the seal as evidence.
-    seal::break_seal(&database)?;
+    if config.store == Engine::Sqlite {
+        seal::break_seal(&database)?;
+    }
+    outputs.extend(unknown.into_iter().map(unchecked));
     high_water.make_whole()?;
-    let (jobs, store_thread) = store::start(store, high_water, &database, reading, done)?;
+    // Each with readers of its own, so that auditors keep nobody waiting.
+    let (reader, auditors_reader) = (store::Reader::new(&store), store::Reader::new(&store));
+    let (jobs, store_thread) = store::start(store, high_water, reading, done)?;
     let events = Events { urgent, bulk };
     line::start(lines(&config, &charter, identity), events, stopping.clone()).await?;
 
@@ -243,12 +248,12 @@ pub(crate) async fn run(
         questions,
         radars: Arc::new(config.radars.clone()),
         me: config.node,
-        store: store::Reader::new(database.clone()),
+        store: reader,
     };
     let asking = app.questions.clone();
     listen_to_feeds(&config, &asking, &stopping).await?;
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
-    listen_to_auditors(&config, &asking, &stopping).await?;
+    listen_to_auditors(&config, auditors_reader, &asking, &stopping).await?;
     let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
 
     let core = Core::new(Beginning {
@@ -272,10 +277,7 @@ pub(crate) async fn run(
     };
     let (loop_thread, end) = start_loop(core, inbox);
     ready(Ready { console: config.url(), link, questions: asking });
-    tokio::select! {
-        () = stopped => {}
-        _ = end => tracing::error!("the loop ended by itself"),
-    }
+    let ended = until(stopped, end).await;
     stop.send(true).ok();
     let panicked = loop_thread.join().is_err();
     // Streams of consoles end with the loop; whatever is left is cut.
@@ -288,11 +290,45 @@ pub(crate) async fn run(
             hint: "start the node again, and report the panic printed above".to_owned(),
         });
     }
-    Ok(())
+    ended.map_or(Ok(()), |why| Err(stopped_for_good(database, why)))
+}
+
+/// A finding about what could not be checked of the store's engine.
+fn unchecked(message: String) -> sync::Output {
+    sync::Output::Finding {
+        severity: sync::Severity::Warning,
+        source: "store".to_owned(),
+        message,
+        hint: Some("see \"Running on NATS JetStream\" in the operator's guide".to_owned()),
+    }
+}
+
+/// Waits for the end: nothing if it was asked for, else why the loop ended by itself, if it knows.
+async fn until(
+    stopped: impl Future<Output = ()>,
+    end: tokio::sync::oneshot::Receiver<Option<String>>,
+) -> Option<String> {
+    tokio::select! {
+        () = stopped => None,
+        end = end => {
+            tracing::error!("the loop ended by itself");
+            end.ok().flatten()
+        }
+    }
+}
+
+fn stopped_for_good(path: std::path::PathBuf, message: String) -> Error {
+    Error::Store {
+        path,
+        message,
+        hint: "find out who else writes or what the engine lost; a new start compares with the high-water file and begins a new incarnation if need be".to_owned(),
+    }
 }
 
 /// Puts into the database what only the high-water file has, after a crash between the two.
-fn pay_what_is_owed(store: &mut SqliteStore, high_water: &HighWaterFile) -> Result<(), log::Error> {
+fn pay_what_is_owed(store: &mut AnyStore, high_water: &HighWaterFile) -> Result<(), log::Error> {
+    // Only a store of this machine answers before its database has the rows.
+    let AnyStore::Sqlite(store) = store else { return Ok(()) };
     let rows = high_water.owed(store)?;
     if !rows.is_empty() {
         store.put_rows(rows.into_iter())?;
@@ -312,7 +348,7 @@ type Restored = (sync::Node, Vec<sync::Output>);
 
 fn restore(
     setup: sync::Setup,
-    store: &SqliteStore,
+    store: &AnyStore,
     noted: Option<&log::HighWater>,
     clock: Clock,
 ) -> Result<Restored, sync::Error> {
@@ -359,11 +395,11 @@ async fn listen_to_feeds(
 /// Serves auditors where the configuration says so.
 async fn listen_to_auditors(
     config: &Config,
+    reader: store::Reader,
     questions: &mpsc::Sender<Question>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<(), Error> {
     let Some(audit) = &config.audit else { return Ok(()) };
-    let reader = store::Reader::new(config.database());
     audit::start(audit, config.node, reader, questions.clone(), stopping.clone()).await
 }
 
@@ -371,15 +407,15 @@ async fn listen_to_auditors(
 fn start_loop(
     core: Core,
     inbox: Inbox,
-) -> (std::thread::JoinHandle<()>, tokio::sync::oneshot::Receiver<()>) {
+) -> (std::thread::JoinHandle<()>, tokio::sync::oneshot::Receiver<Option<String>>) {
     let (ended, end) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("loop".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .expect("a runtime with a timer can be made");
-        runtime.block_on(core.run(inbox));
-        ended.send(()).ok();
+        let why = runtime.block_on(core.run(inbox));
+        ended.send(why).ok();
     });
     (thread.expect("a thread can be started"), end)
 }

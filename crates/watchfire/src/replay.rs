@@ -1,17 +1,15 @@
 //! Folding a store again, apart from any running node.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use domains::{Cut, Pictures, View, ViewName};
-use log::HighWater;
+use log::{HighWater, StoreRead};
 use sync::Output;
 
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::node::Being;
 use crate::officer;
-use crate::store::{Access, SqliteStore};
 
 /// A view folded from a store, and how far each log reaches in it.
 pub(crate) struct Replayed {
@@ -30,24 +28,23 @@ impl Replayed {
     }
 }
 
-/// Folds view `name` from the store at `database`; nothing is written. `marks` is what the high-water
+/// Folds view `name` from a store; nothing is written. `marks` is what the high-water
 /// file says, if there is one.
 pub(crate) fn replay(
     being: &Being,
-    database: &Path,
+    store: &impl StoreRead,
     marks: Option<&HighWater>,
     name: ViewName,
 ) -> Result<Replayed, Error> {
-    let store = SqliteStore::open(database, Access::Read)?;
     let now = being.clock.now();
     let setup = sync::Setup {
         config: sync::Config::default(),
         charter: Arc::clone(&being.charter),
         secrets: being.secrets.clone(),
     };
-    let (node, outputs) = sync::Node::restore(setup, &store, marks, now, &mut SystemEntropy)
+    let (node, outputs) = sync::Node::restore(setup, store, marks, now, &mut SystemEntropy)
         .map_err(|error| Error::Store {
-            path: database.to_owned(),
+            path: being.config.database(),
             message: error.to_string(),
             hint: "run `watchfire fsck`".to_owned(),
         })?;

@@ -83,16 +83,29 @@ const BENCHES: &[Measure] = &[
     },
 ];
 
-const VALIDATIONS: &[Measure] = &[Measure {
-    name: "releasability",
-    what: "random membership histories: entries are readable exactly when released",
-    program: Program::Binary {
-        package: "watchfire-sim",
-        binary: "sim-releasability",
-        words: &["--json"],
+const VALIDATIONS: &[Measure] = &[
+    Measure {
+        name: "releasability",
+        what: "random membership histories: entries are readable exactly when released",
+        program: Program::Binary {
+            package: "watchfire-sim",
+            binary: "sim-releasability",
+            words: &["--json"],
+        },
     },
-    peers: None,
-}];
+        peers: None,
+    },
+    Measure {
+        name: "jetstream",
+        what: "a store on three NATS servers that are killed in turn: nothing lost, how long appends pause",
+        program: Program::Binary {
+            package: "watchfire",
+            binary: "watchfire",
+            words: &["bench", "jetstream", "--json"],
+        },
+        peers: None,
+    },
+];
 
 /// `cargo xtask bench NAME`
 pub(crate) fn run_bench(given: &Given) -> Result<ExitCode, Error> {

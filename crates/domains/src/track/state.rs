@@ -1,6 +1,6 @@
 //! The folded picture: tracks, sensors, declared ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::{Timestamp, limits};
@@ -48,9 +48,30 @@ pub(super) struct Sensor {
     pub(super) info: SensorInfo,
     pub(super) scans: u64,
     pub(super) last_scan: Timestamp,
+    /// The contents heard for the newest moment: the same scan reported to two nodes stands in two
+    /// logs and is one scan. Facts fold in order of measurement, so equal contents meet here. Not part
+    /// of the digest: it follows from the facts of one moment.
+    #[serde(skip)]
+    pub(super) heard: BTreeSet<[u8; 32]>,
 }
 
+/// Contents of one sensor and moment that are remembered; further ones count as new.
+const HEARD_MAX: usize = 64;
+
 impl Sensor {
+    /// Notes a scan by its content; `false` if the same was heard before.
+    pub(super) fn note(&mut self, measured: Timestamp, content: [u8; 32]) -> bool {
+        if measured > self.last_scan {
+            self.heard.clear();
+        }
+        let is_new = !self.heard.contains(&content);
+        if is_new && self.heard.len() < HEARD_MAX {
+            self.heard.insert(content);
+        }
+        self.last_scan = self.last_scan.max(measured);
+        is_new
+    }
+
     /// Whether it is heard at `now`.
     pub(super) fn hearing(&self, now: Timestamp) -> Hearing {
         const STALE_PERIODS: f64 = 3.0;

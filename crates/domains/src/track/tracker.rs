@@ -1,11 +1,13 @@
 //! How scans, declarations and time change the picture.
 
+use std::collections::BTreeSet;
+
 use base::{NodeId, TimeDelta, Timestamp, limits};
 use log::{EntryId, Precedence};
 
 use super::assessment::{Forecast, IMPACT_SIGNAL, Launch};
 use super::association::associate;
-use super::events::{DECLARED_KIND, Declared, DeclaredReport, EDITION, Scan, SensorInfo};
+use super::events::{DECLARED_KIND, Declared, DeclaredReport, EDITION, Scan, ScanReport};
 use super::items::{Class, Life, Phase};
 use super::life::{Deadline, Origin, Track, TrackId};
 use super::matrix::{Matrix, dot, minus, norm};
@@ -25,7 +27,8 @@ const WAITING_S_MAX: i64 = 600;
 /// Folds one scan that stands in `entry`.
 pub(super) fn observe(state: &mut State, scan: &Scan, entry: EntryId, signals: &mut Signals) {
     let report = scan.report();
-    let Some(key) = hear(state, &report.sensor, report.measured, signals) else { return };
+    let content = log::sha256(&encode_content(report));
+    let Some(key) = hear(state, report, content, signals) else { return };
     let origin = Origin { sensor: &report.sensor, key: &key, entry };
     let observations = Observation::of_scan(scan);
     let mut touched = update_tracks(state, &observations, &origin, report.measured, signals);
@@ -135,13 +138,14 @@ pub(super) fn desires(state: &State, me: NodeId, now: Timestamp) -> Vec<Desire> 
     desires
 }
 
-/// Notes the sensor; `None` when there are too many.
+/// Notes the sensor and its scan; `None` when there are too many sensors, or the same scan was heard.
 fn hear(
     state: &mut State,
-    info: &SensorInfo,
-    measured: Timestamp,
+    report: &ScanReport,
+    content: [u8; 32],
     signals: &mut Signals,
 ) -> Option<String> {
+    let (info, measured) = (&report.sensor, report.measured);
     let key = format!("{}/{}", info.partner, info.id);
     let full = state.sensors.len() >= SENSORS_MAX && !state.sensors.contains_key(&key);
     if full {
@@ -160,10 +164,13 @@ fn hear(
         info: info.clone(),
         scans: 0,
         last_scan: measured,
+        heard: BTreeSet::new(),
     });
+    if !sensor.note(measured, content) {
+        return None;
+    }
     sensor.info = info.clone();
     sensor.scans += 1;
-    sensor.last_scan = sensor.last_scan.max(measured);
     Some(key)
 }
 

@@ -18,7 +18,7 @@ pub(crate) use manifest::{Manifest, Place};
 use crate::clock::wall_now;
 use crate::error::Error;
 use crate::node::Being;
-use crate::store::{Access, SqliteStore};
+use crate::store::{Access, AnyStore, SqliteStore};
 
 /// A backup that was taken.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub(crate) fn take(being: &Being, target: &Path) -> Result<Taken, Error> {
     let copy = partial.path().join(place.database.file_name().unwrap_or_default());
     let manifest_copy = partial.path().join(place.manifest.file_name().unwrap_or_default());
     let taken = wall_now();
-    SqliteStore::open(&source, Access::Read)?.copy_into(&copy).map_err(|error| Error::Store {
+    AnyStore::open(being, Access::Read)?.store.copy_into(&copy).map_err(|error| Error::Store {
         path: source.clone(),
         message: error.to_string(),
         hint: format!("check the rights and free space at `{}`", parent.display()),

@@ -236,8 +236,9 @@ pub(crate) fn drill(
     names.extend(being.charter.audiences_of(partner).map(ViewName::Audience));
     let mut views = Vec::new();
     let mut common = Cut::new();
+    let store = SqliteStore::open(&fresh, Access::Read)?;
     for name in names {
-        let mut replayed = replay(being, &fresh, None, name.clone())?;
+        let mut replayed = replay(being, &store, None, name.clone())?;
         let pictures = replayed.pictures()?;
         let Replayed { view, cut } = replayed;
         let digest = hex(&view.digest_of(&pictures));

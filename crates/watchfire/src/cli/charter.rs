@@ -66,6 +66,9 @@ pub(super) struct InitArguments {
     /// The addresses of that exercise's nodes, in the order of the partners; loopback if absent
     #[arg(long, value_delimiter = ',', requires = "exercise")]
     hosts: Vec<std::net::IpAddr>,
+    /// Nodes of each of them
+    #[arg(long, requires = "exercise", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4))]
+    nodes: u16,
     /// Files of public halves (`*.public.toml`) that the partners contribute
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "exercise")]
     from: Vec<PathBuf>,
@@ -128,6 +131,7 @@ impl InitArguments {
                 time: ExerciseTime { epoch: self.epoch.unwrap_or(started), clock_rate: self.rate },
                 started,
                 partners: self.partners,
+                nodes: self.nodes,
                 radars: Vec::new(),
                 tuning: Tuning::default(),
                 carrier: if self.carrier == "quic" { Carrier::Quic } else { Carrier::Tcp },

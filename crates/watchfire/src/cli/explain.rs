@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::core::explain::{self, EntryReceipts, NodeReceipt, Preview, WhyAnswer};
 use crate::error::Error;
 use crate::node::Being;
-use crate::store::Reader;
+use crate::store::{Access, AnyOpened, AnyStore};
 
 #[derive(clap::Args)]
 pub(super) struct ReceiptsArguments {
@@ -84,7 +84,7 @@ impl ReceiptsArguments {
         let asked = Client::of(&config).and_then(|client| client.get(&path));
         let Err(Error::Remote { connected: false, .. }) = &asked else { return asked };
         let being = Being::read(&self.node.config)?;
-        let store = Reader::new(config.database()).open()?;
+        let AnyOpened { store, .. } = AnyStore::open(&being, Access::Read)?;
         let read = explain::receipts(&store, &being.charter, config.node, id);
         let read = read.map_err(|error| Error::Store {
             path: config.database(),

@@ -13,7 +13,7 @@ use crate::core::answers::{Appended, Proposal};
 use crate::error::Error;
 use crate::node::Being;
 use crate::replay::{Replayed, replay};
-use crate::store::{Access, HighWaterFile, SqliteStore, seal};
+use crate::store::{Access, AnyOpened, AnyStore, Engine, HighWaterFile, seal};
 
 /// The statement that the command line describes.
 pub(super) fn proposal(arguments: &AppendArguments) -> Result<Proposal, Error> {
@@ -142,7 +142,7 @@ impl ReplayArguments {
             ));
         }
         let database = being.config.database();
-        let store = SqliteStore::open(&database, Access::Read)?;
+        let AnyOpened { store, .. } = AnyStore::open(&being, Access::Read)?;
         let marks = HighWaterFile::inspect(&being.config.high_water())?.marks_of(&store);
         let marks = marks.map_err(|error| Error::Store {
             path: database.clone(),
@@ -153,7 +153,7 @@ impl ReplayArguments {
         for mark in &marks {
             high_water.raise(mark);
         }
-        let mut replayed = replay(&being, &database, Some(&high_water), name)?;
+        let mut replayed = replay(&being, &store, Some(&high_water), name)?;
         let pictures = replayed.pictures()?;
         let Replayed { view, cut } = replayed;
         let digest = seal::hex(&view.digest_of(&pictures));
@@ -190,20 +190,20 @@ impl FsckArguments {
         let being = Being::read(&self.node.config)?;
         let database = being.config.database();
         let mut faults = Vec::new();
-        let sealed = match seal::check(&database)? {
-            seal::Checked::Absent => false,
-            seal::Checked::Present(found) => {
+        let sealed = match (&being.config.store, seal::check(&database)?) {
+            (Engine::Sqlite, seal::Checked::Present(found)) => {
                 faults.extend(found);
                 true
             }
+            _ => false,
         };
         let inspected = HighWaterFile::inspect(&being.config.high_water())?;
         faults.extend(inspected.faults.iter().cloned());
         let (mut entries, mut checkpoints, mut receipts) = (0, 0, 0);
-        match SqliteStore::open(&database, Access::Read) {
+        match AnyStore::open(&being, Access::Read) {
             Err(error) => faults.push(error.to_string()),
-            Ok(store) => {
-                faults.extend(store.integrity());
+            Ok(AnyOpened { store, faults: found, .. }) => {
+                faults.extend(found);
                 let mut high_water =
                     log::HighWater::new(being.charter.realm().clone(), being.config.node);
                 match inspected.marks_of(&store) {

@@ -16,11 +16,12 @@ use crate::config::Config;
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::federation::{private, public, tls_key};
+use crate::node::Being;
 use crate::node::read_charter;
 use crate::officer::Officer;
 use crate::passphrase::Source;
 use crate::root_key::{Token, TokenArguments};
-use crate::store::{Access, SqliteStore};
+use crate::store::{Access, AnyOpened, AnyStore};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
@@ -293,15 +294,15 @@ fn show(files: &[PathBuf]) -> Result<(), Error> {
 
 impl EndsArguments {
     fn run(self) -> Result<(), Error> {
-        let config = Config::read(&self.config.config)?;
-        let charter = read_charter(&config.charter)?;
-        let database = config.database();
+        let being = Being::read(&self.config.config)?;
+        let charter = &being.charter;
+        let database = being.config.database();
         let refuse = |error: log::Error| Error::Store {
             path: database.clone(),
             message: error.to_string(),
             hint: "stop the node first; run `watchfire fsck`".to_owned(),
         };
-        let store = SqliteStore::open(&database, Access::Read)?;
+        let AnyOpened { store, .. } = AnyStore::open(&being, Access::Read)?;
         let mut ends = HighWater::new(charter.realm().clone(), self.node);
         for head in store.heads().map_err(refuse)? {
             let frontier = &head.done.frontier;

@@ -104,6 +104,15 @@ enum BenchCommand {
     /// The other node of a measurement, ended by closing its standard input
     #[command(hide = true)]
     Partner(ConfigArgument),
+    /// Commits to a store on three NATS servers of its own, which are killed in turn
+    Jetstream {
+        /// How many kills
+        #[arg(long, default_value_t = 24)]
+        kills: usize,
+        /// Print the result as one JSON object on the last line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Which node.
@@ -192,6 +201,9 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Bench(BenchCommand::Exchange(arguments)) => crate::bench::exchange(&arguments),
         Command::Bench(BenchCommand::Flash(arguments)) => crate::bench::flash(&arguments),
         Command::Bench(BenchCommand::Partner(node)) => crate::bench::partner(&node.config),
+        Command::Bench(BenchCommand::Jetstream { kills, json }) => {
+            crate::store::jetstream::soak::run(kills, json)
+        }
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

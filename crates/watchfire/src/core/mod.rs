@@ -197,6 +197,8 @@ pub(crate) struct Core {
     refused: u64,
     store_fault: Option<String>,
     store_failed: Option<std::time::Instant>,
+    /// Why the store refuses for good.
+    store_stopped: Option<String>,
     fold_micros: Histogram,
     shown: std::time::Instant,
     refolding: Refolding,
@@ -297,6 +299,7 @@ impl Core {
             refused: 0,
             store_fault: None,
             store_failed: None,
+            store_stopped: None,
             fold_micros: Histogram::default(),
             shown: crate::clock::instant(),
             refolding: Refolding::default(),
@@ -307,15 +310,15 @@ impl Core {
         core
     }
 
-    /// Runs until told to stop.
-    pub(crate) async fn run(mut self, mut inbox: Inbox) {
+    /// Runs until told to stop, or until the store refuses for good: why.
+    pub(crate) async fn run(mut self, mut inbox: Inbox) -> Option<String> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             // Store answers first: they release batches and acknowledgements already paid for.
             let input = tokio::select! {
                 biased;
-                _ = inbox.stop.changed() => return,
+                _ = inbox.stop.changed() => return None,
                 Some(done) = inbox.store.recv() => Input::Store(done),
                 _ = tick.tick() => Input::Tick,
                 Some(event) = inbox.lines.recv() => Input::Line(event),
@@ -341,6 +344,9 @@ impl Core {
                 }
             }
             self.look();
+            if let Some(why) = self.store_stopped.take() {
+                return Some(why);
+            }
         }
     }
 
@@ -402,6 +408,9 @@ impl Core {
             Done::Loaded { op, result } => self.step(sync::Input::Loaded { op, result }),
             Done::Facts { facts, asker } => self.answer_facts(&facts, asker),
             Done::Refolded { name, result } => self.refolded(&name, result),
+            Done::Stopped { reason } => {
+                self.store_stopped.get_or_insert(reason);
+            }
         }
     }
 
@@ -411,7 +420,7 @@ impl Core {
             None => (domains::Severity::Info, "appends go on: the store works again".to_owned()),
         };
         let hint =
-            fault.as_ref().map(|_| "free space on the disk; the node goes on by itself".to_owned());
+            fault.as_ref().map(|_| "free space on the disk, or bring the store's servers back; the node goes on by itself".to_owned());
         self.find(severity, "store".to_owned(), message, hint);
         self.store_fault = fault;
     }

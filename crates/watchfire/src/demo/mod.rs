@@ -74,6 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             time,
             started,
             partners: partners.to_vec(),
+            nodes: 1,
             radars: Vec::new(),
             tuning: Tuning { pulse_ms: 1_000, display_ms: 100 },
             carrier: log::Carrier::Tcp,

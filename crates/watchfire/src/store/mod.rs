@@ -1,4 +1,5 @@
-//! The store: `SQLite` behind `log`'s port, one thread that commits, one that reads for catch-up.
+//! The store: an engine behind `log`'s port, one thread that commits, one that reads for catch-up.
+//! [`sqlite`] is the default, [`jetstream`] for a partner that outgrows one machine.
 //!
 //! Commits are grouped: while one is under way the next jobs gather and go together. FLASH never
 //! waits for the others, and the write-ahead log is folded back on a third connection, so that no
@@ -9,8 +10,10 @@
 //! FLASH job of an own lane takes the express way: marks and rows in one synced write of the
 //! high-water file, the answer, then the rows into the database before anything else is done.
 
+mod engine;
 mod high_water;
 mod history;
+pub(crate) mod jetstream;
 mod reader;
 
 pub(crate) mod seal;
@@ -19,7 +22,6 @@ mod sqlite;
 mod tests;
 mod upkeep;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 
@@ -34,6 +36,7 @@ use tokio::sync::{mpsc as to_loop, oneshot};
 use crate::core::answers::EntryAnswer;
 use crate::error::Error;
 
+pub(crate) use engine::{AnyOpened, AnyStore, Engine};
 pub(crate) use high_water::HighWaterFile;
 use high_water::Span;
 pub(crate) use history::Reading;
@@ -72,6 +75,8 @@ pub(crate) enum Done {
     Stored { op: Op, result: Result<(), StoreError> },
     Loaded { op: Op, result: Result<Vec<log::Batch>, log::Error> },
     Facts { facts: Vec<Fact>, asker: Asker },
+    /// The store refuses for good; the node must end.
+    Stopped { reason: String },
     Refolded { name: ViewName, result: Result<Refolded, log::Error> },
 }
 
@@ -94,18 +99,14 @@ struct Commit {
 /// Starts the store's threads; they end when the job sender is dropped. The returned handle ends
 /// after everything ordered is durable and the store is sealed.
 pub(crate) fn start(
-    store: SqliteStore,
+    store: AnyStore,
     high_water: HighWaterFile,
-    database: &Path,
     reading: Reading,
     done: to_loop::UnboundedSender<Done>,
 ) -> Result<(mpsc::Sender<Job>, std::thread::JoinHandle<()>), Error> {
     let (jobs, orders) = mpsc::channel();
-    let reader = SqliteStore::open(database, Access::Read)?;
-    let historian = SqliteStore::open(database, Access::Read)?;
-    let folder = SqliteStore::open(database, Access::Write)?;
+    let (reader, historian) = (store.reader()?, store.reader()?);
     let (loads, wanted) = mpsc::channel();
-    let (fold, folds) = mpsc::sync_channel::<()>(1);
     let read_done = done.clone();
     let reading = Arc::new(reading);
     let (refolds, refolds_wanted) = mpsc::channel();
@@ -113,26 +114,24 @@ pub(crate) fn start(
     let history = Arc::clone(&reading);
     thread("store-read", move || read(&reader, &reading, &wanted, &read_done));
     thread("store-history", move || refold(&historian, &history, &refolds_wanted, &refold_done));
-    let folding = thread("store-fold", move || {
-        while folds.recv().is_ok() {
-            folder.fold_back();
-        }
-    });
-    let path = database.to_owned();
-    let writer = Writer { owed: None, store, high_water, done, loads, refolds, fold };
+    let folding = match &store {
+        AnyStore::Sqlite(store) => Some(Folding::start(store)?),
+        AnyStore::JetStream(_) => None,
+    };
+    let writer = Writer { owed: None, store, high_water, done, loads, refolds, folding };
     let handle = thread("store", move || {
         let mut writer = writer;
         writer.run(&orders);
         if let Err(error) = writer.pay() {
             tracing::warn!(%error, "the last commit stays in the high-water file until the next start");
         }
-        let Writer { store, high_water, fold, loads, refolds, .. } = writer;
-        drop((fold, loads, refolds));
-        folding.join().ok();
-        store.close();
-        if let Err(error) = seal::write(&path, high_water.paths()) {
-            tracing::warn!(%error, "the closed store could not be sealed");
+        let Writer { store, high_water, folding, loads, refolds, .. } = writer;
+        drop((loads, refolds));
+        if let Some(Folding { wanted, thread }) = folding {
+            drop(wanted);
+            thread.join().ok();
         }
+        store.close(&high_water);
     });
     Ok((jobs, handle))
 }
@@ -143,15 +142,34 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::thread::Join
     thread.expect("a thread can be started")
 }
 
+/// The thread that folds `SQLite`'s write-ahead log back.
+struct Folding {
+    wanted: mpsc::SyncSender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Folding {
+    fn start(store: &SqliteStore) -> Result<Self, Error> {
+        let folder = SqliteStore::open(store.path(), Access::Write)?;
+        let (wanted, folds) = mpsc::sync_channel::<()>(1);
+        let thread = thread("store-fold", move || {
+            while folds.recv().is_ok() {
+                folder.fold_back();
+            }
+        });
+        Ok(Self { wanted, thread })
+    }
+}
+
 struct Writer {
     /// A commit that was answered and is not in the database yet; only a failing disk leaves one.
     owed: Option<Vec<Write>>,
-    store: SqliteStore,
+    store: AnyStore,
     high_water: HighWaterFile,
     done: to_loop::UnboundedSender<Done>,
     loads: mpsc::Sender<Job>,
     refolds: mpsc::Sender<(ViewName, Timestamp)>,
-    fold: mpsc::SyncSender<()>,
+    folding: Option<Folding>,
 }
 
 impl Writer {
@@ -184,8 +202,10 @@ impl Writer {
             if !group.is_empty() {
                 self.write(&group);
             }
-            if self.store.wal_bytes() > WAL_BYTES {
-                self.fold.try_send(()).ok();
+            if let (AnyStore::Sqlite(store), Some(folding)) = (&self.store, &self.folding)
+                && store.wal_bytes() > WAL_BYTES
+            {
+                folding.wanted.try_send(()).ok();
             }
         }
     }
@@ -214,7 +234,12 @@ impl Writer {
         if let Err(error) = self.pay() {
             return self.answer(group, &Err(error));
         }
-        match express(group) {
+        let express = match &self.store {
+            AnyStore::Sqlite(_) => express(group),
+            // An answer means more there than this machine's disk.
+            AnyStore::JetStream(_) => None,
+        };
+        match express {
             Some((marks, spans, rows)) => {
                 let result = self.high_water.raise_before(&marks, spans, rows);
                 let taken = result.is_ok();
@@ -242,6 +267,9 @@ impl Writer {
     }
 
     fn answer(&self, group: &[Commit], result: &Result<(), StoreError>) {
+        if let Err(StoreError::Stopped { reason }) = result {
+            self.done.send(Done::Stopped { reason: reason.clone() }).ok();
+        }
         for commit in group {
             self.done.send(Done::Stored { op: commit.op, result: result.clone() }).ok();
         }
@@ -294,7 +322,7 @@ fn express(group: &[Commit]) -> Option<(Vec<LogState>, Vec<Span>, Vec<Row>)> {
 }
 
 fn read(
-    store: &SqliteStore,
+    store: &AnyStore,
     reading: &Reading,
     wanted: &mpsc::Receiver<Job>,
     done: &to_loop::UnboundedSender<Done>,
@@ -320,7 +348,7 @@ fn read(
 
 /// Up to `limit` statements of a log from index `from` on.
 fn read_facts(
-    store: &SqliteStore,
+    store: &AnyStore,
     reading: &Reading,
     log: &LogId,
     from: u64,
@@ -339,7 +367,7 @@ fn read_facts(
 }
 
 fn refold(
-    store: &SqliteStore,
+    store: &AnyStore,
     reading: &Reading,
     wanted: &mpsc::Receiver<(ViewName, Timestamp)>,
     done: &to_loop::UnboundedSender<Done>,

@@ -6,29 +6,44 @@ use std::sync::Arc;
 use log::StoreRead;
 use tokio::sync::Semaphore;
 
-use super::{Access, SqliteStore};
+use super::jetstream::JetStreamStore;
+use super::{Access, AnyStore, SqliteStore};
 use crate::error::Error;
 use crate::http::Problem;
 
 /// Reads at once; more wait. Each has a connection of its own.
 const READERS_MAX: usize = 4;
 
+/// Where a reader finds the store.
+#[derive(Clone)]
+enum Source {
+    File(Arc<PathBuf>),
+    Journal(Arc<JetStreamStore>),
+}
+
 /// Opens the store for reading as often as is asked, a few at a time.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    database: Arc<PathBuf>,
+    source: Source,
     places: Arc<Semaphore>,
 }
 
 impl Reader {
-    /// Of the store at this path.
-    pub(crate) fn new(database: PathBuf) -> Self {
-        Self { database: Arc::new(database), places: Arc::new(Semaphore::new(READERS_MAX)) }
+    /// Of an open store.
+    pub(crate) fn new(store: &AnyStore) -> Self {
+        let source = match store {
+            AnyStore::Sqlite(store) => Source::File(Arc::new(store.path().to_owned())),
+            AnyStore::JetStream(store) => Source::Journal(Arc::new(store.reader())),
+        };
+        Self { source, places: Arc::new(Semaphore::new(READERS_MAX)) }
     }
 
     /// The store as every commit up to now left it.
-    pub(crate) fn open(&self) -> Result<SqliteStore, Error> {
-        SqliteStore::open(&self.database, Access::Read)
+    fn open(&self) -> Result<AnyStore, Error> {
+        match &self.source {
+            Source::File(path) => SqliteStore::open(path, Access::Read).map(AnyStore::Sqlite),
+            Source::Journal(journal) => Ok(AnyStore::JetStream(journal.reader())),
+        }
     }
 
     /// Does `work` with the store on a thread where reading may take its time.

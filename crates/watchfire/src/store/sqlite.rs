@@ -113,6 +113,11 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Bytes in the write-ahead log.
     pub(crate) fn wal_bytes(&self) -> u64 {
         let mut path = self.path.clone().into_os_string();

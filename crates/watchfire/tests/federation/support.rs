@@ -106,6 +106,11 @@ pub(crate) struct Federation {
 impl Federation {
     /// One node for each of KOR, JPN and USA, with calm intervals.
     pub(crate) fn new(name: &str) -> Self {
+        Self::of(name, "JPN,KOR,USA", 1)
+    }
+
+    /// So many nodes for each of these partners.
+    pub(crate) fn of(name: &str, partners: &str, nodes: u16) -> Self {
         let folder =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::remove_dir_all(&folder).ok();
@@ -116,17 +121,21 @@ impl Federation {
             "--exercise".as_ref(),
             name.as_ref(),
             "--partners".as_ref(),
-            "JPN,KOR,USA".as_ref(),
+            partners.as_ref(),
+            "--nodes".as_ref(),
+            nodes.to_string().as_ref(),
             "--carrier".as_ref(),
             carrier().as_ref(),
         ]);
         assert!(ended.success, "{ended:#?}");
         let federation = Self { folder };
-        for node in ["JPN-1", "KOR-1", "USA-1"] {
-            federation.edit_config(node, |text| {
-                text.replace("pulse_ms = 5000", "pulse_ms = 1000")
-                    .replace("display_ms = 200", "display_ms = 500")
-            });
+        for partner in partners.split(',') {
+            for number in 1..=nodes {
+                federation.edit_config(&format!("{partner}-{number}"), |text| {
+                    text.replace("pulse_ms = 5000", "pulse_ms = 1000")
+                        .replace("display_ms = 200", "display_ms = 500")
+                });
+            }
         }
         federation
     }

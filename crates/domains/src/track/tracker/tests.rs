@@ -308,6 +308,37 @@ fn many_sensors_are_refused_with_a_finding() {
     assert_eq!(world.state.sensors.len(), SENSORS_MAX);
 }
 
+#[test]
+fn a_scan_reported_to_two_nodes_is_one_scan() {
+    let sensor = radar(36.6, 127.5);
+    let path = rocket(70, 35.0, 500);
+    let folded = |copies: [usize; 4]| {
+        let mut world = World::new();
+        let mut dice = Dice(5);
+        for (step, copies) in copies.into_iter().enumerate() {
+            let second = 20 + 4 * step;
+            let report = look(&sensor, &path[second], &mut dice);
+            let report = ScanReport {
+                sensor: sensor.clone(),
+                scan: step as u64,
+                measured: world.at(second as f64),
+                plots: vec![Plot { offset_ns: TimeDelta::ZERO, report }],
+            };
+            // Each copy stands in the log of another node.
+            for _ in 0..copies {
+                let entry = world.entry();
+                let scan = Scan::new(report.clone()).unwrap();
+                observe(&mut world.state, &scan, entry, &mut Signals::default());
+            }
+        }
+        let sensor = world.state.sensors.values().next().unwrap();
+        (sensor.scans, world.state.tracks())
+    };
+    let once = folded([1, 1, 1, 1]);
+    assert_eq!(once.0, 4);
+    assert_eq!(folded([2, 1, 3, 2]), once);
+}
+
 /// An ASTERIX scan of `reports` at `seconds`.
 fn asterix(world: &World, seconds: f64, reports: &[AsterixReport]) -> Scan {
     let sensor = SensorInfo { kind: SensorKind::Asterix, ..radar(36.6, 127.5) };

@@ -34,6 +34,7 @@ fn stopped_store(folder: &Path) -> (Config, Being) {
             time: ExerciseTime { epoch: started, clock_rate: 1.0 },
             started,
             partners: partners.to_vec(),
+            nodes: 1,
             radars: Vec::new(),
             tuning: Tuning { pulse_ms: 500, display_ms: 500 },
             carrier: log::Carrier::Tcp,

@@ -1,9 +1,10 @@
 //! Commits that fail: the store port's promises for `Err`, with real `SQLite`.
 
-use log::Store as _;
+use log::testing::port;
+use log::{Store as _, StoreRead};
 
 use super::disk::{Disk, Fault, after_power_cut};
-use super::{Seeded, found, open, writes};
+use super::{Access, Seeded, SqliteStore, found, open, writes};
 
 /// Commits before the one that fails.
 const BEFORE: u64 = 5;
@@ -137,4 +138,62 @@ fn folding_back_may_fail_anywhere() {
     println!(
         "folding back failed at {failures} places; nothing was lost, and it went on afterwards"
     );
+}
+
+/// `SQLite` on the disk under test: a full disk, or a sync that reports a failure and wrote all.
+struct OnDisk(Disk);
+
+impl port::Bench for OnDisk {
+    type Store = SqliteStore;
+
+    fn open(&mut self) -> SqliteStore {
+        open("port", "FULL").expect("the disk takes a store")
+    }
+
+    fn fail_next(&mut self, _: &mut SqliteStore, persisted: bool) {
+        self.0.arm(if persisted { Fault::SyncLies } else { Fault::NoSpace }, 0);
+    }
+
+    fn mend(&mut self) {
+        assert!(self.0.disarm(), "the fault happened");
+    }
+
+    fn reader(&self, _: &SqliteStore) -> Option<Box<dyn StoreRead + Send>> {
+        // This disk has no shared memory; readers beside a writer are tested on real files.
+        None
+    }
+}
+
+#[test]
+fn the_ports_promises_hold() {
+    port::check(&mut OnDisk(Disk::new("port")));
+}
+
+/// The same on real files, without faults but with readers.
+struct OnFile(std::path::PathBuf);
+
+impl port::Bench for OnFile {
+    type Store = SqliteStore;
+
+    fn open(&mut self) -> SqliteStore {
+        SqliteStore::open(&self.0, Access::Write).expect("the folder takes a store")
+    }
+
+    fn fail_next(&mut self, _: &mut SqliteStore, _: bool) {
+        unreachable!("faults are tried on the disk under test")
+    }
+
+    fn mend(&mut self) {}
+
+    fn reader(&self, _: &SqliteStore) -> Option<Box<dyn StoreRead + Send>> {
+        Some(Box::new(SqliteStore::open(&self.0, Access::Read).expect("the store is there")))
+    }
+}
+
+#[test]
+fn readers_beside_a_writer() {
+    let folder = super::Folder::new("port-readers");
+    let mut bench = OnFile(folder.path().join("watchfire.sqlite"));
+    port::rows_come_back(&mut bench);
+    port::readers_see_whole_commits(&mut bench);
 }
