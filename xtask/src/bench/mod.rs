@@ -92,7 +92,6 @@ const VALIDATIONS: &[Measure] = &[
             binary: "sim-releasability",
             words: &["--json"],
         },
-    },
         peers: None,
     },
     Measure {

@@ -72,12 +72,26 @@ pub(crate) enum Asker {
 /// What the store answers.
 #[derive(Debug)]
 pub(crate) enum Done {
-    Stored { op: Op, result: Result<(), StoreError> },
-    Loaded { op: Op, result: Result<Vec<log::Batch>, log::Error> },
-    Facts { facts: Vec<Fact>, asker: Asker },
+    Stored {
+        op: Op,
+        result: Result<(), StoreError>,
+    },
+    Loaded {
+        op: Op,
+        result: Result<Vec<log::Batch>, log::Error>,
+    },
+    Facts {
+        facts: Vec<Fact>,
+        asker: Asker,
+    },
     /// The store refuses for good; the node must end.
-    Stopped { reason: String },
-    Refolded { name: ViewName, result: Result<Refolded, log::Error> },
+    Stopped {
+        reason: String,
+    },
+    Refolded {
+        name: ViewName,
+        result: Result<Refolded, log::Error>,
+    },
 }
 
 /// A view folded from the log, and which entries that was.
