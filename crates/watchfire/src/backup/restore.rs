@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::node::{Being, lock};
 use crate::replay::{Replayed, replay};
 use crate::store::seal::{break_seal, hex};
-use crate::store::{Access, SqliteStore};
+use crate::store::{Access, Engine, SqliteStore};
 
 /// A log cut short to reach a moment.
 #[derive(Debug, Clone, Serialize)]
@@ -63,6 +63,12 @@ pub(crate) fn restore(
     last: Option<Timestamp>,
     existing: Existing,
 ) -> Result<Restored, Error> {
+    if being.config.store != Engine::Sqlite {
+        return Err(Error::input(
+            "expected `engine = \"sqlite\"` in the node's `[store]`, got a stream that is never put back",
+            "set it for the node that is restored; it fetches what came later from partners",
+        ));
+    }
     let place = Place::at(source);
     let manifest = Manifest::read_verify(&place)?;
     manifest.check_owner(being, &place)?;

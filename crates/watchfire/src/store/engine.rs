@@ -78,6 +78,7 @@ impl AnyStore {
                     data: &config.data,
                     high_water: config.high_water(),
                     watch: jetstream::WATCH,
+                    behind: jetstream::BEHIND_PATIENCE,
                 };
                 let jetstream::Opened { store, unknown, faults } = match access {
                     Access::Read => JetStreamStore::inspect(&opening)?,

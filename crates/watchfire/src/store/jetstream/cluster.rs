@@ -133,6 +133,17 @@ impl Cluster {
         Ok(())
     }
 
+    /// Tells a server to end and waits until it has.
+    #[cfg(test)]
+    pub(crate) fn stop(&mut self, number: usize) -> Result<(), Error> {
+        if let Some(mut child) = self.servers[number].child.take() {
+            let status = Command::new("kill").arg(child.id().to_string()).status()?;
+            assert!(status.success(), "the signal was sent");
+            child.wait()?;
+        }
+        Ok(())
+    }
+
     /// Starts a killed server again and waits until it has caught up.
     pub(crate) fn restart(&mut self, number: usize) -> Result<(), Error> {
         self.spawn(number)?;

@@ -136,6 +136,24 @@ impl Journal {
         Ok(())
     }
 
+    /// What the journal lacks of what was acknowledged up to `tail`, in words; nothing while the servers
+    /// do not answer.
+    pub(super) fn lacks(&self, tail: Tail) -> Option<String> {
+        let Tail { sequence, digest } = tail;
+        if sequence == 0 {
+            return None;
+        }
+        let found = self.leaders_copy(sequence).ok()?;
+        if found.as_deref().map(message::digest_of) == Some(digest) {
+            return None;
+        }
+        let end = self.info().map_or(0, |info| info.state.last_seq);
+        Some(format!(
+            "expected message {sequence} as it was acknowledged, got another one or none, and the journal's \
+             end at {end}: the servers lost messages; what partners hold of them comes back"
+        ))
+    }
+
     /// Whether the process was the last to open the journal.
     pub(super) fn opened_by(&self, process: Process) -> bool {
         self.newest.lock().expect("no holder panics").opened == Some(process)

@@ -19,10 +19,12 @@
 //! - **After doubt, a reread.** After a timeout, a lost connection or a change of leader nothing is
 //!   appended before the journal's end was read again and compared with what was acknowledged, with
 //!   what may have been persisted, and with the high-water file. A message that somebody else wrote, or
-//!   acknowledged ones that stay gone, stop the store for good: [`StoreError::Stopped`].
+//!   acknowledged ones that stay gone, stop the store for good: [`StoreError::Stopped`]. A start, too,
+//!   compares with how far this machine saw the journal acknowledged ([`end_note`]).
 
 mod client;
 mod cluster;
+mod end_note;
 mod index;
 mod journal;
 mod message;
@@ -44,6 +46,7 @@ use log::{
 };
 
 use self::client::{Connection, StreamConfig, StreamInfo, Trouble};
+use self::end_note::{EndNote, EndNoteFile};
 use self::journal::{Journal, Strictness};
 use self::message::{Head, Message, Process, What};
 pub(crate) use self::settings::Settings;
@@ -56,7 +59,7 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
 const OPEN_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the stream may seem to lack acknowledged messages: a server that was cut off answers from
 /// the past until it gives up leading, which takes it ten seconds.
-const BEHIND_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const BEHIND_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a process that did not close the journal is watched for signs of life, in several of the
 /// pulses that every node writes.
 pub(crate) const WATCH: Duration = Duration::from_secs(12);
@@ -70,12 +73,15 @@ pub(crate) struct Opening<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) realm: &'a Realm,
     pub(crate) node: NodeId,
-    /// The node's folder: it remembers which process of this machine opened the journal last.
+    /// The node's folder: it remembers which process of this machine opened the journal last, and how
+    /// far it was acknowledged.
     pub(crate) data: &'a Path,
     /// The high-water file.
     pub(crate) high_water: PathBuf,
     /// How long to watch a journal that was not closed, see [`WATCH`].
     pub(crate) watch: Duration,
+    /// How long a journal that ends too early is waited for, see [`BEHIND_PATIENCE`].
+    pub(crate) behind: Duration,
 }
 
 impl Opening<'_> {
@@ -101,6 +107,7 @@ struct Tail {
 struct Writer {
     process: Process,
     tail: Tail,
+    end: EndNoteFile,
     /// Commits asked for: no two attempts with other content share a number.
     commits: u64,
     /// Whether the journal's end must be read again before anything is appended.
@@ -131,13 +138,12 @@ impl JetStreamStore {
     /// Opens the journal for writing, making the stream if there is none. Whatever another process
     /// still sends for this node is refused from here on.
     pub(crate) fn open(opening: &Opening<'_>) -> Result<Opened, Error> {
-        let unknown = opening.settings.check_servers()?;
+        let mut unknown = opening.settings.check_servers()?;
         let (journal, info) = connect(opening, true)?;
-        let (process, before) = (random_process(), own_process(opening.data)?);
-        watch(opening, &journal, &info, before)?;
-        note_process(opening.data, process)?;
+        let (process, before) = (random_process(), EndNote::read(opening.data)?);
+        watch(opening, &journal, &info, before.map(|note| note.process))?;
         let mut tail = Tail { sequence: 0, digest: [0; 32] };
-        let begun = crate::clock::instant();
+        let (begun, mut lost) = (crate::clock::instant(), None);
         loop {
             let mut faults = Vec::new();
             journal
@@ -145,6 +151,13 @@ impl JetStreamStore {
                 .map_err(|why| damaged(opening, &why))?;
             if journal.opened_by(process) {
                 break;
+            }
+            if let Some(lack) = before.and_then(|note| journal.lacks(note.tail)) {
+                if begun.elapsed() < opening.behind {
+                    std::thread::sleep(PAUSE);
+                    continue;
+                }
+                lost = Some(lack);
             }
             let head = Head {
                 what: What::Opened,
@@ -170,6 +183,9 @@ impl JetStreamStore {
                 Ok(()) => {}
             }
         }
+        unknown.extend(lost);
+        let end = EndNoteFile::open(opening.data)?;
+        end.write(EndNote { process, tail });
         let high_water = opening.high_water.clone();
         let mut store = Self { journal, writer: None };
         let marks = HighWaterFile::inspect(&high_water)?.marks;
@@ -182,6 +198,7 @@ impl JetStreamStore {
         store.writer = Some(Writer {
             process,
             tail,
+            end,
             commits: 0,
             unsure: false,
             behind_since: None,
@@ -195,12 +212,15 @@ impl JetStreamStore {
     /// Opens the journal for reading, writing nothing; damage is listed and passed over.
     pub(crate) fn inspect(opening: &Opening<'_>) -> Result<Opened, Error> {
         let unknown = opening.settings.check_servers()?;
+        // Before the journal: a node that runs beside goes on meanwhile.
+        let note = EndNote::read(opening.data)?;
         let (journal, _) = connect(opening, false)?;
         let mut faults = Vec::new();
         let mut tail = Tail { sequence: 0, digest: [0; 32] };
         journal
             .read_on(&mut tail, Strictness::List, &mut faults)
             .map_err(|why| damaged(opening, &why))?;
+        faults.extend(note.and_then(|note| journal.lacks(note.tail)));
         Ok(Opened { store: Self { journal, writer: None }, unknown, faults })
     }
 
@@ -296,6 +316,7 @@ impl JetStreamStore {
         }
         writer.behind_since = None;
         writer.unsure = false;
+        writer.note_end();
         Ok(())
     }
 }
@@ -318,6 +339,10 @@ impl From<Trouble> for Doubt {
 }
 
 impl Writer {
+    fn note_end(&self) {
+        self.end.write(EndNote { process: self.process, tail: self.tail });
+    }
+
     /// The stream seems to have lost what it acknowledged: wait, but not for ever.
     fn behind(&mut self, why: String) -> Result<(), Doubt> {
         let since = *self.behind_since.get_or_insert_with(crate::clock::instant);
@@ -422,6 +447,7 @@ impl JetStreamStore {
             self.journal.take(after + 1, &shared);
             writer.tail = Tail { sequence: after + 1, digest };
         }
+        writer.note_end();
         Ok(())
     }
 }
@@ -532,23 +558,4 @@ fn random_process() -> Process {
     let mut process = [0; 16];
     aws_lc_rs::rand::fill(&mut process).expect("the system's random generator works");
     process
-}
-
-fn process_path(data: &Path) -> PathBuf {
-    data.join("journal-process")
-}
-
-/// The process of this machine that opened the journal last.
-fn own_process(data: &Path) -> Result<Option<Process>, Error> {
-    let path = process_path(data);
-    match std::fs::read(&path) {
-        Ok(bytes) => Ok(bytes.try_into().ok()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file("read", &path, error)),
-    }
-}
-
-fn note_process(data: &Path, process: Process) -> Result<(), Error> {
-    let path = process_path(data);
-    std::fs::write(&path, process).map_err(|error| Error::file("write", &path, error))
 }

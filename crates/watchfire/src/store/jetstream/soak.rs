@@ -11,7 +11,7 @@ use log::{Realm, Store as _, StoreReadExt as _, Write};
 use serde_json::{Value, json};
 
 use super::cluster::{self, Cluster};
-use super::{JetStreamStore, Opened, Opening, Settings, WATCH};
+use super::{BEHIND_PATIENCE, JetStreamStore, Opened, Opening, Settings, WATCH};
 use crate::clock::instant;
 use crate::error::Error;
 
@@ -67,6 +67,7 @@ fn soak(folder: &Path, kills: usize) -> Result<Value, Error> {
         data: &data,
         high_water: data.join("high-water"),
         watch: WATCH,
+        behind: BEHIND_PATIENCE,
     };
     let Opened { store, .. } = JetStreamStore::open(&opening)?;
     let mut load = Load { store, commits: 0, failures: 0 };

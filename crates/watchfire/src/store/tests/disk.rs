@@ -104,6 +104,11 @@ impl Disk {
         self.state().record.clone()
     }
 
+    /// What is on it now.
+    pub(super) fn files(&self) -> Files {
+        self.state().files.clone()
+    }
+
     /// Puts other files on the disk, with an empty record.
     pub(super) fn replace(&self, files: Files) {
         *self.state() = State { files, ..State::default() };

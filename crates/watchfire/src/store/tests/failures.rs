@@ -150,6 +150,11 @@ impl port::Bench for OnDisk {
         open("port", "FULL").expect("the disk takes a store")
     }
 
+    fn crash(&mut self, store: SqliteStore) {
+        // What closing does is done to a copy of the files.
+        self.0.with_files(self.0.files(), || drop(store));
+    }
+
     fn fail_next(&mut self, _: &mut SqliteStore, persisted: bool) {
         self.0.arm(if persisted { Fault::SyncLies } else { Fault::NoSpace }, 0);
     }

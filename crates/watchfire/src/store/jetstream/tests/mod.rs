@@ -57,6 +57,7 @@ impl Place {
             data: &self.data,
             high_water: self.data.join("high-water"),
             watch: self.watch,
+            behind: Duration::from_millis(500),
         }
     }
 
@@ -262,23 +263,68 @@ fn damage(folder: &Path, needle: &[u8]) -> usize {
     found
 }
 
-#[test]
-fn damage_is_found_and_named() {
-    let folder = Folder::new("jetstream-damage");
-    let Some(mut cluster) = servers(&folder, 1) else { return };
-    let place = Place::new(&folder, &cluster, &cluster.servers(), "data");
+/// A store with three commits on one server; the second one's value is `needle-in-the-journal`.
+fn three_commits(place: &Place) -> JetStreamStore {
     let mut store = place.open();
     commit(&mut store, 1);
     store.commit(&[note("flipped", b"needle-in-the-journal")]).expect("servers take commits");
     commit(&mut store, 2);
-    store.close();
-    assert_eq!(place.faults(), Vec::<String>::new());
-    cluster.kill(0).expect("a process can be killed");
+    store
+}
+
+fn damage_the_needle(folder: &Folder) {
     let found = damage(&folder.path().join("nats"), b"needle-in-the-journal");
     assert!(found > 0, "the server keeps messages in the clear");
+}
+
+#[test]
+fn a_damaged_message_is_found_and_named() {
+    let folder = Folder::new("jetstream-damage");
+    let Some(mut cluster) = servers(&folder, 1) else { return };
+    let place = Place::new(&folder, &cluster, &cluster.servers(), "data");
+    three_commits(&place).close();
+    assert_eq!(place.faults(), Vec::<String>::new());
+    // A server that was stopped knows its messages by its index and does not look at them.
+    cluster.stop(0).expect("a process can be told to end");
+    damage_the_needle(&folder);
     cluster.restart(0).expect("it starts again");
     let faults = place.faults();
     assert!(faults.iter().any(|fault| fault.starts_with("message 3:")), "{faults:?}");
     let refused = JetStreamStore::open(&place.opening()).err().map(|error| error.to_string());
     assert!(refused.is_some_and(|why| why.contains("message 3:")), "a node does not start on it");
+}
+
+#[test]
+fn a_journal_that_came_back_shorter_is_noticed() {
+    let folder = Folder::new("jetstream-shorter");
+    let Some(mut cluster) = servers(&folder, 1) else { return };
+    let place = Place::new(&folder, &cluster, &cluster.servers(), "data");
+    let mut store = three_commits(&place);
+    // A server that crashed looks, and cuts its copy off at the damage without a word.
+    cluster.kill(0).expect("a process can be killed");
+    damage_the_needle(&folder);
+    cluster.restart(0).expect("it starts again");
+    let faults = place.faults();
+    assert!(
+        faults.len() == 1 && faults[0].starts_with("expected message 4 as it was acknowledged"),
+        "{faults:?}"
+    );
+    // The process that was there appends nothing behind the cut.
+    let writer = store.writer.as_mut().expect("it was opened for writing");
+    writer.behind_since = crate::clock::instant().checked_sub(super::BEHIND_PATIENCE * 2);
+    let refused = (0..20)
+        .map(|_| store.commit(&[note("5", b"5")]).expect_err("nothing may be appended"))
+        .find(|error| matches!(error, StoreError::Stopped { .. }));
+    let refused = refused.expect("the store stops").to_string();
+    assert!(refused.contains("to end at 4 or later as acknowledged, got 2"), "{refused}");
+    drop(store);
+    // The next start says what is gone and goes on with what is there, once.
+    let opened = JetStreamStore::open(&place.opening()).expect("the journal opens");
+    assert!(opened.unknown.iter().any(|lack| lack.contains("the servers lost messages")));
+    let mut store = opened.store;
+    assert!(has(&store, 1) && !has(&store, 2));
+    commit(&mut store, 6);
+    store.close();
+    assert_eq!(place.faults(), Vec::<String>::new());
+    assert!(has(&place.open(), 6));
 }
