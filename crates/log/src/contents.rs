@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! log.epoch          see `seal`; not sealed
-//! log.incarnation    cause u8 (0 first start, 1 store behind, 2 store replaced)
+//! log.incarnation    cause u8 (0 first start, 1 store behind, 2 store replaced, 3 key replaced)
 //!                    | old logs, to the end, sorted: log | size u64 | root 32
 //! log.pulse          sent i64 ns | logs, to the end, sorted: log | size u64 | root 32
 //! log.holds-range    a range receipt, see `checkpoint`
@@ -116,6 +116,8 @@ pub enum IncarnationCause {
     StoreBehind,
     /// The store was lost or another one was found.
     StoreReplaced,
+    /// The node's roster gave it new signing keys; the logs under the old ones ended.
+    KeyReplaced,
 }
 
 /// The first entry of an incarnation: what it does not continue.
@@ -143,7 +145,8 @@ impl IncarnationStart {
             0 => IncarnationCause::FirstStart,
             1 => IncarnationCause::StoreBehind,
             2 => IncarnationCause::StoreReplaced,
-            other => return Err(reader.error("cause 0 to 2", other.to_string())),
+            3 => IncarnationCause::KeyReplaced,
+            other => return Err(reader.error("cause 0 to 3", other.to_string())),
         };
         Ok(Self { cause, old: read_states(&mut reader)? })
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use base::{NodeId, TimeDelta};
 use log::{
-    Audience, Batch, CosignatureKind, EntryId, Fact, Kind, LogId, LogState, Precedence, StoreError,
-    Write,
+    Audience, Batch, Charter, CosignatureKind, EntryId, Fact, Kind, LogId, LogState, Precedence,
+    StoreError, Write,
 };
 
 /// A caller's name for one append; unique among those not yet answered.
@@ -111,6 +111,12 @@ pub enum Input {
         op: Op,
         /// Stored batches as asked, from `StoreReadExt::batches`.
         result: Result<Vec<Batch>, log::Error>,
+    },
+    /// The operator hands over a charter file: newer rosters or the next edition. Answered by
+    /// [`Output::CharterInForce`] or a finding; [`crate::Node::compare_charter`] says beforehand which.
+    Charter {
+        /// The file.
+        text: String,
     },
     /// Time has passed; due every [`crate::limits::TICK_EVERY`] of wall time.
     Tick,
@@ -235,6 +241,11 @@ pub enum Output {
         message: String,
         /// The mend, where one is known.
         hint: Option<String>,
+    },
+    /// Another charter is durable and in force: lines, views and keys follow it.
+    CharterInForce {
+        /// The charter.
+        charter: Arc<Charter>,
     },
     /// A node signed two histories; its lanes are suspended here.
     Equivocation {

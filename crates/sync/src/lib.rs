@@ -39,6 +39,7 @@
 //! | `gossip` | what others witnessed, passed on |
 //! | `peer`, `outgoing`, `line`, `clock` | connections, what each peer lacks, pings, clocks that are off |
 //! | `trim` | the notes of a store that was put back |
+//! | `editions` | charters at run time: checked, stored, put in force, passed on |
 //! | `tickets`, `evidence`, `findings` | acknowledgements, receipts per log, what operators are told |
 //! | [`wire`], [`limits`] | frames and every bound |
 //! | [`pacer`] | how frames share a line: segments, acknowledgements, pace |
@@ -53,6 +54,7 @@ mod backfill;
 mod bugs;
 mod clock;
 mod config;
+mod editions;
 mod error;
 mod evidence;
 mod findings;
@@ -83,6 +85,7 @@ pub use api::{
     Ticket,
 };
 pub use config::Config;
+pub use editions::CharterHistory;
 pub use error::Error;
 pub use findings::Counters;
 pub use node::{Node, Setup};

@@ -75,6 +75,14 @@ pub const REFUSALS_MAX: u32 = 16;
 /// Largest `k` of the acknowledgement level `partners(k)`.
 pub const PARTNERS_K_MAX: u8 = 31;
 
+/// Charter files remembered by one node; a further one is refused with a finding. One a week for a
+/// lifetime.
+pub const CHARTERS_KEPT_MAX: usize = 4_096;
+/// Charter files that wait while one is being stored; further ones are dropped, and told of again.
+pub const CHARTERS_WAITING_MAX: usize = 8;
+/// Time on the node's clock between two warnings of what runs out.
+pub const EXPIRY_WARNED_EVERY: TimeDelta = TimeDelta::from_seconds(24 * 60 * 60);
+
 /// How often the shell calls with [`Input::Tick`](crate::Input::Tick).
 pub const TICK_EVERY: TimeDelta = TimeDelta::from_millis(100);
 /// Default time between two pulses.

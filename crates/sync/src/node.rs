@@ -12,6 +12,7 @@ use log::{
 
 use crate::api::{Input, Op, Output, Severity};
 use crate::config::Config;
+use crate::editions::{CharterHistory, EditionsHeld};
 use crate::evidence::Evidence;
 use crate::findings::{Counters, Finding, Findings};
 use crate::limits;
@@ -40,6 +41,7 @@ pub struct Setup {
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) charter: Arc<Charter>,
+    pub(crate) editions: EditionsHeld,
     pub(crate) secrets: NodeSecrets,
     pub(crate) me: NodeId,
     /// Random name of this process.
@@ -103,6 +105,8 @@ pub(crate) enum Purpose {
     Fill(LogId),
     /// Partners' cosignatures.
     Receipts,
+    /// A charter, to be put in force.
+    Charter,
     /// Something nobody waits for.
     Note,
 }
@@ -131,6 +135,7 @@ const CLOCK_STEP_MAX: TimeDelta = TimeDelta::from_seconds(10);
 
 pub(crate) struct NodeParts {
     pub(crate) setup: Setup,
+    pub(crate) charters: CharterHistory,
     pub(crate) process: [u8; 16],
     pub(crate) incarnation: Incarnation,
     pub(crate) incarnation_note: Write,
@@ -139,7 +144,7 @@ pub(crate) struct NodeParts {
 
 impl Node {
     pub(crate) fn new(parts: NodeParts) -> Self {
-        let NodeParts { setup, process, incarnation, incarnation_note, lanes } = parts;
+        let NodeParts { setup, charters, process, incarnation, incarnation_note, lanes } = parts;
         let Setup { config, charter, secrets } = setup;
         let me = secrets.node;
         let peers = charter.nodes().map(|(id, _)| id).filter(|id| *id != me);
@@ -148,6 +153,7 @@ impl Node {
             ring: EpochRing::new(secrets.realm.clone(), me, secrets.kem.clone()),
             config,
             charter,
+            editions: EditionsHeld::new(charters),
             secrets,
             me,
             process,
@@ -200,6 +206,7 @@ impl Node {
                     self.loaded(op, task, result, &mut turn);
                 }
             }
+            Input::Charter { text } => self.take_charter(None, &text, &mut turn),
             Input::Tick => self.tick(&mut turn),
         }
         self.flush(&mut turn);
@@ -230,6 +237,7 @@ impl Node {
         }
         self.ask_for_what_is_behind(turn);
         self.cross_check(turn);
+        self.warn_of_expiry(turn);
     }
 
     /// Issues a store operation.
@@ -297,6 +305,7 @@ impl Node {
             Purpose::Mirror(log) => self.mirror_stored(log, turn),
             Purpose::Fill(log) => self.filled_stored(log, turn),
             Purpose::Receipts => self.receipts.stored(),
+            Purpose::Charter => self.charter_stored(turn),
             Purpose::Note => {}
         }
     }

@@ -176,6 +176,8 @@ impl Node {
                     self.on_batch(id, complete, batch, turn);
                 }
             }
+            Message::Standing(standing) => self.on_standing(id, standing, turn),
+            Message::Charter(text) => self.take_charter(Some(id), &text, turn),
         }
     }
 
@@ -215,12 +217,12 @@ impl Node {
         for log in theirs.collect::<Vec<_>>() {
             self.cosign(log, turn);
         }
+        self.tell_standing(id, turn);
         self.pump_peer(id, turn);
     }
 
     /// Why this hello does not fit, and the mend.
     fn mismatch(&self, id: NodeId, hello: &Hello) -> Option<(String, &'static str)> {
-        let mine = self.charter.fingerprint().0;
         let (lowest, highest) = self.config.editions;
         if hello.highest < lowest || hello.lowest > highest {
             let (from, to) = (hello.lowest, hello.highest);
@@ -244,13 +246,13 @@ impl Node {
                 "a process serves one realm: connect nodes of the same realm only",
             ));
         }
-        if (hello.charter_edition, hello.charter_hash) != (self.charter.edition(), mine) {
-            let (expected, got) = (self.charter.edition(), hello.charter_edition);
+        if !self.charter_fits(hello.charter_edition, &hello.charter_hash) {
+            let got = hello.charter_edition;
             return Some((
                 format!(
-                    "expected charter edition {expected} from {id}, got another (edition {got})"
+                    "expected charter edition {got} from {id} as it is known here, got another"
                 ),
-                "compare charter fingerprints by telephone and install the newer edition on both",
+                "compare charter fingerprints by telephone: two agreements have one number",
             ));
         }
         None

@@ -227,7 +227,10 @@ impl Node {
         let known = known.and_then(|lane| lane.root_at(size));
         let mine = match known {
             Some(root) if *root == stated.root => true,
-            _ => checkpoint.verify(&self.secrets.key.verifying_key()).is_ok(),
+            _ => {
+                let key = self.charter.log_key(&log, size);
+                key.is_some_and(|key| checkpoint.verify(&key).is_ok())
+            }
         };
         if !mine {
             let message = "expected receipts for a checkpoint this node signed, got another";
@@ -386,8 +389,7 @@ impl Node {
     ) {
         let log = proof.log();
         let node = log.node;
-        let Some(record) = self.charter.node(node) else { return };
-        let key = record.key;
+        let Some(key) = self.charter.log_key(&log, 0) else { return };
         if self.suspended.contains_key(&node) || bugs::has(Bug::DropProof) {
             return;
         }

@@ -15,13 +15,14 @@ use base::{NodeId, Timestamp};
 use log::rand_core::CryptoRng;
 use log::{
     Batch, CosignatureKind, Entry, Fact, HighWater, Incarnation, IncarnationCause,
-    IncarnationStart, LaneMirror, LaneWriter, LogHead, LogId, LogState, Precedence, Statement,
-    StoreRead, StoreReadExt, Verified, Write, kinds,
+    IncarnationStart, LaneMirror, LaneWriter, LogHead, LogId, LogState, Precedence,
+    SignedCheckpoint, Statement, StoreRead, StoreReadExt, Verified, Write, kinds,
 };
 
 use crate::Error;
 use crate::api::{Arrival, Output, Severity};
 use crate::bugs::{self, Bug};
+use crate::editions::CharterHistory;
 use crate::findings::Finding;
 use crate::gap::Gap;
 use crate::jump;
@@ -52,10 +53,14 @@ impl Node {
         entropy: &mut dyn CryptoRng,
     ) -> Result<(Self, Vec<Output>), Error> {
         let me = setup.secrets.node;
+        let mut setup = setup;
+        let charters = CharterHistory::read((*setup.charter).clone(), store)?;
+        setup.charter = charters.in_force().clone();
         check_keys(&setup)?;
         let heads = store.heads()?;
         let note = read_note(store)?;
-        let life = Life::decide(me, &heads, note.as_ref(), high_water, store, entropy)?;
+        let retired = |incarnation: &Incarnation| retired(&setup, incarnation);
+        let life = Life::decide(me, &heads, note.as_ref(), high_water, store, &retired, entropy)?;
         let lanes = Precedence::ALL.map(|lane| {
             let log = LogId { node: me, lane, incarnation: life.incarnation };
             let head = heads.iter().find(|head| head.log == log).cloned();
@@ -68,6 +73,7 @@ impl Node {
         entropy.fill_bytes(&mut process);
         let mut node = Self::new(NodeParts {
             setup,
+            charters,
             process,
             incarnation: life.incarnation,
             incarnation_note: life.note(),
@@ -82,6 +88,7 @@ impl Node {
         for proof in store.equivocations()? {
             node.suspended.insert(proof.log().node, proof.to_bytes().into());
         }
+        node.note_charter(&mut turn);
         node.begin(&life, &mut turn);
         node.flush(&mut turn);
         Ok((node, out))
@@ -246,13 +253,24 @@ impl Node {
         } else if [self.copies[&log].durable(), self.copies[&log].newest_durable()]
             .contains(&batch.end())
         {
-            let node = log.node;
-            let edition = self.charter.edition();
-            let record = self.charter.node(node).ok_or(Error::NotInCharter { node, edition })?;
-            let verified = checkpoint.clone().verify(&record.key)?;
+            let verified = self.verify_stored(checkpoint)?;
             self.copy_mut(&log).restore_checkpoint(verified);
         }
         Ok(())
+    }
+
+    /// Verifies a stored checkpoint; its node may have other keys by now, or be gone.
+    fn verify_stored(&self, made: &SignedCheckpoint) -> Result<Verified<SignedCheckpoint>, Error> {
+        let stated = &made.checkpoint;
+        let (node, edition) = (stated.log.node, self.charter.edition());
+        let mut last = Error::NotInCharter { node, edition };
+        for key in self.charter.stored_log_keys(&stated.log, stated.size) {
+            match made.clone().verify(&key) {
+                Ok(verified) => return Ok(verified),
+                Err(error) => last = error.into(),
+            }
+        }
+        Err(last)
     }
 
     /// Says what the incarnation begins with.
@@ -260,7 +278,7 @@ impl Node {
         let Some(cause) = life.cause else { return };
         let old = life.cited.clone();
         self.append_own(Precedence::Flash, IncarnationStart { cause, old }.to_body());
-        if cause == IncarnationCause::FirstStart {
+        if matches!(cause, IncarnationCause::FirstStart | IncarnationCause::KeyReplaced) {
             return;
         }
         let message = format!(
@@ -293,6 +311,13 @@ fn check_keys(setup: &Setup) -> Result<(), Error> {
     if same { Ok(()) } else { Err(Error::Keys { node }) }
 }
 
+/// Whether the node's roster says that this incarnation's logs ended under an older key.
+fn retired(setup: &Setup, incarnation: &Incarnation) -> bool {
+    let record = setup.charter.node(setup.secrets.node);
+    let ended = record.into_iter().flat_map(|record| &record.retired);
+    ended.flat_map(|old| &old.logs).any(|end| end.log.incarnation == *incarnation)
+}
+
 /// Which incarnation runs, and why a new one began.
 struct Life {
     incarnation: Incarnation,
@@ -307,6 +332,7 @@ impl Life {
         note: Option<&(Incarnation, Vec<LogState>)>,
         high_water: Option<&HighWater>,
         store: &impl StoreRead,
+        retired: &dyn Fn(&Incarnation) -> bool,
         entropy: &mut dyn CryptoRng,
     ) -> Result<Self, Error> {
         let signed: Vec<LogState> = high_water.map_or_else(Vec::new, |file| file.logs().collect());
@@ -317,11 +343,14 @@ impl Life {
             (None, Some(file)) if file.logs().next().is_none() => IncarnationCause::FirstStart,
             (None, _) | (Some(_), None) => IncarnationCause::StoreReplaced,
             (Some((incarnation, cited)), Some(_)) => {
-                if bugs::has(Bug::IgnoreHighWater) || !is_behind(&signed, cited, store)? {
+                if retired(incarnation) {
+                    IncarnationCause::KeyReplaced
+                } else if bugs::has(Bug::IgnoreHighWater) || !is_behind(&signed, cited, store)? {
                     let (incarnation, cited) = (*incarnation, cited.clone());
                     return Ok(Self { incarnation, cited, cause: None });
+                } else {
+                    IncarnationCause::StoreBehind
                 }
-                IncarnationCause::StoreBehind
             }
         };
         let mut cited: BTreeMap<LogId, LogState> =

@@ -31,9 +31,13 @@
 //!                                                       is below comes behind
 //! 11 above    log 22 | from u64 | to u64                durable at the sender above a gap
 //! 12 batches  flags u8, as batch | count x (batch: u32 length, bytes), to the end, 1 to 4,096
+//! 16 standing charter edition u32 | charter hash 32 | count u8 (at most 32)
+//!             | count x (partner 3 | roster number u32), sorted by partner
+//! 17 charter  a charter file, UTF-8, at most 1 MiB
 //! log         partner 3 | number u16 | lane u8 | incarnation 16
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{NodeId, PartnerId, Timestamp};
@@ -125,6 +129,10 @@ pub enum Message {
         /// The batches as the log crate encodes them; 1 to 4,096.
         batches: Vec<Arc<[u8]>>,
     },
+    /// Which charter and rosters the sender has in force.
+    Standing(Standing),
+    /// A charter file the receiver lacks: the next edition, or newer rosters.
+    Charter(String),
 }
 
 /// From where a log goes on for one that is far behind.
@@ -136,6 +144,17 @@ pub struct Jump {
     pub peaks: Vec<Hash>,
     /// That it extends the newest checkpoint the receiver has.
     pub proof: Vec<Hash>,
+}
+
+/// Which charter and rosters a node has in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The edition.
+    pub edition: u32,
+    /// The hash of that agreement.
+    pub hash: [u8; 32],
+    /// Each partner's roster by its number.
+    pub rosters: BTreeMap<PartnerId, u32>,
 }
 
 /// The first frame of a connection.
@@ -204,6 +223,8 @@ impl Message {
                     out.extend_from_slice(batch);
                 }
             }
+            Self::Standing(standing) => standing.put(&mut out),
+            Self::Charter(text) => out.extend_from_slice(text.as_bytes()),
             Self::Ping { sent } => put_time(&mut out, *sent),
             Self::Pong { sent, received, answered } => {
                 put_time(&mut out, *sent);
@@ -246,7 +267,9 @@ impl Message {
                 to: reader.u64("an index")?,
             },
             12 => Self::read_batches(&mut reader)?,
-            other => return Err(reader.error("a frame type from 1 to 12", other.to_string())),
+            16 => Self::Standing(Standing::read(&mut reader)?),
+            17 => Self::Charter(reader.charter()?),
+            other => return Err(reader.error("a known frame type", other.to_string())),
         };
         reader.finish()?;
         Ok(message)
@@ -298,7 +321,39 @@ impl Message {
             Self::Jump(_) => 10,
             Self::Above { .. } => 11,
             Self::Batches { .. } => 12,
+            Self::Standing(_) => 16,
+            Self::Charter(_) => 17,
         }
+    }
+}
+
+impl Standing {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.edition.to_be_bytes());
+        out.extend_from_slice(&self.hash);
+        out.push(u8::try_from(self.rosters.len()).expect("a charter has at most 32 partners"));
+        for (partner, number) in &self.rosters {
+            out.extend_from_slice(partner.as_bytes());
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let edition = reader.u32("a charter edition")?;
+        let hash = reader.array("a charter hash")?;
+        let count = usize::from(reader.u8("a count of rosters")?);
+        if count > base::limits::PARTNERS_MAX {
+            return Err(reader.error("at most 32 rosters", count.to_string()));
+        }
+        let mut rosters = BTreeMap::new();
+        for _ in 0..count {
+            let partner = PartnerId::try_from(reader.array::<3>("a partner")?)?;
+            if rosters.last_key_value().is_some_and(|(last, _)| *last >= partner) {
+                return Err(reader.error("partners in order, each once", partner.to_string()));
+            }
+            rosters.insert(partner, reader.u32("a roster number")?);
+        }
+        Ok(Self { edition, hash, rosters })
     }
 }
 
@@ -499,6 +554,15 @@ impl<'a> Reader<'a> {
         rest
     }
 
+    fn charter(&mut self) -> Result<String, Error> {
+        let length = self.bytes.len() - self.at;
+        if length > base::limits::CHARTER_BYTES_MAX {
+            return Err(self.error("a charter of at most 1 MiB", format!("{length} bytes")));
+        }
+        let text = std::str::from_utf8(self.rest()).map(str::to_owned);
+        text.map_err(|_| self.error("a charter in UTF-8", "other bytes"))
+    }
+
     fn short(&mut self, expected: &'static str) -> Result<&'a [u8], Error> {
         let length = usize::from(self.u16(expected)?);
         self.take(length, expected)
@@ -575,6 +639,15 @@ mod tests {
             }),
             Message::Above { log: log(1, Precedence::Routine), from: 7, to: 9 },
             Message::Batches { complete: true, batches: vec![[1, 2].into(), [3].into()] },
+            Message::Standing(Standing {
+                edition: 7,
+                hash: [3; 32],
+                rosters: BTreeMap::from([
+                    ("JPN".parse().unwrap(), 2),
+                    ("KOR".parse().unwrap(), 11),
+                ]),
+            }),
+            Message::Charter("edition = 1\n".to_owned()),
         ]
     }
 
@@ -601,7 +674,10 @@ mod tests {
             // Batches and proofs run to the end; their own layouts find a cut. A hello may be longer.
             let open = matches!(
                 message,
-                Message::Batch { .. } | Message::Contested(_) | Message::Hello(_)
+                Message::Batch { .. }
+                    | Message::Contested(_)
+                    | Message::Hello(_)
+                    | Message::Charter(_)
             );
             let fixed = match message {
                 Message::Hello(_) => frame.len() - 5,

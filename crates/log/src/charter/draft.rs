@@ -160,6 +160,7 @@ impl CharterDraft {
             roster_signatures,
             text: text.to_owned(),
             former: BTreeMap::new(),
+            departed: BTreeMap::new(),
         })
     }
 }

@@ -63,9 +63,14 @@ impl Charter {
         Ok(())
     }
 
-    /// Remembers how `before` recorded nodes that this charter records otherwise or not at all, so
-    /// that what they signed and is stored stays verifiable.
+    /// Remembers how `before` recorded nodes that this charter records otherwise or not at all, and the
+    /// officers of partners that left, so that what they signed and is stored stays verifiable.
     pub fn inherit(&mut self, before: &Self) {
+        for (partner, roster) in before.departed.iter().chain(&before.rosters) {
+            if !self.rosters.contains_key(partner) {
+                self.departed.insert(*partner, roster.clone());
+            }
+        }
         let old =
             before.former.iter().flat_map(|(id, records)| records.iter().map(move |r| (*id, r)));
         let old: Vec<_> = old.chain(before.nodes()).map(|(id, r)| (id, r.clone())).collect();

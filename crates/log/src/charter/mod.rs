@@ -127,6 +127,8 @@ pub struct Charter {
     text: String,
     /// Records of nodes as earlier editions and rosters had them: what is stored stays verifiable.
     former: BTreeMap<NodeId, Vec<NodeRecord>>,
+    /// Last rosters of partners that left: their officers' acts of before stay valid.
+    departed: BTreeMap<PartnerId, Roster>,
 }
 
 impl Charter {
@@ -212,6 +214,13 @@ impl Charter {
             .filter_map(|partner| self.rosters.get(partner))
             .flat_map(|roster| roster.nodes.iter().map(|(id, node)| (*id, node.kem.clone())))
             .collect()
+    }
+
+    /// Keys under which an act of an officer of `partner`, logged at `at`, is valid; of a partner that
+    /// left, by its last roster.
+    pub fn officer_keys(&self, partner: PartnerId, name: &str, at: Timestamp) -> Vec<VerifyingKey> {
+        let roster = self.rosters.get(&partner).or_else(|| self.departed.get(&partner));
+        roster.map(|roster| roster.officer_keys(name, at).collect()).unwrap_or_default()
     }
 
     /// The key that signs `log` at `size` entries: the node's own, or, for a log the roster lists as

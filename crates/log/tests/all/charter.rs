@@ -2,7 +2,7 @@
 
 use watchfire_log::testing::{SeededRng, charter};
 use watchfire_log::{
-    Charter, CharterDraft, Error, Fingerprint, NodeSecrets, Realm, RootSecret, SigningKey,
+    Charter, CharterDraft, Editions, Error, Fingerprint, NodeSecrets, Realm, RootSecret, SigningKey,
 };
 
 use crate::common::{self, node, partner};
@@ -135,6 +135,43 @@ fn editions_follow_one_another_with_all_other_roots() {
     let signers = [everyone[0], everyone[1], ("USA", &fresh)];
     successor(&world, replace, &signers).unwrap();
     assert!(successor(&world, replace, &signers[1..]).is_err());
+}
+
+#[test]
+fn acts_of_a_partner_that_left_stay_those_of_its_officers() {
+    let world = common::world();
+    let jpn = partner("JPN");
+    let key = SigningKey::random(&mut SeededRng::new(4)).verifying_key();
+    let mut draft = world.charter.draft();
+    let mut roster = draft.rosters[&jpn].0.clone();
+    roster.number += 1;
+    roster
+        .officers
+        .insert("akebono".to_owned(), watchfire_log::OfficerRecord { key, expires: None });
+    assert!(roster.revoke_officer("akebono", base::Timestamp::from_nanos(50)));
+    draft.sign_roster(roster, &world.roots[&jpn].key).unwrap();
+    let before = draft.clone().finish().unwrap();
+    draft.agreement.edition += 1;
+    draft.signatures.clear();
+    draft.agreement.partners.remove(&jpn);
+    draft.rosters.remove(&jpn);
+    draft.agreement.audiences.retain(|audience| !audience.contains(jpn));
+    draft.agreement.lines.retain(|l| l.from.partner() != jpn && l.to.partner() != jpn);
+    for name in ["KOR", "USA"] {
+        draft.sign_agreement(partner(name), &world.roots[&partner(name)].key).unwrap();
+    }
+    let Editions::Newer(after) = before.compare(&draft.to_text()).unwrap() else {
+        panic!("the next edition")
+    };
+    let keys = |charter: &Charter, at| {
+        charter.officer_keys(jpn, "akebono", base::Timestamp::from_nanos(at))
+    };
+    assert!(!after.rosters().contains_key(&jpn));
+    for charter in [&before, &*after] {
+        assert_eq!(keys(charter, 49), [key]);
+        assert_eq!(keys(charter, 50), []);
+    }
+    assert_eq!(after.officer_keys(jpn, "yugure", base::Timestamp::from_nanos(49)), []);
 }
 
 #[test]

@@ -4,9 +4,11 @@ extern crate watchfire_sync as sync;
 
 mod bulk;
 mod cluster;
+mod editions;
 mod evidence;
 mod exchange;
 mod explain;
+mod interference;
 mod jumps;
 mod refusals;
 mod restarts;

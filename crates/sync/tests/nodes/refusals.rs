@@ -120,8 +120,7 @@ fn a_hello_that_does_not_fit_closes_the_line_and_says_why() {
         (Hello { lowest: 3, highest: 9, ..hello.clone() }, "protocol edition from 1 to 2"),
         (Hello { node: "USA-1".parse().unwrap(), ..hello.clone() }, "a hello from JPN-1"),
         (Hello { realm: Realm::Operational, ..hello.clone() }, "realm `exercise/test`"),
-        (Hello { charter_hash: [1; 32], ..hello.clone() }, "charter edition 1"),
-        (Hello { charter_edition: 9, ..hello }, "(edition 9)"),
+        (Hello { charter_hash: [1; 32], ..hello }, "charter edition 1 from JPN-1 as it is known"),
     ];
     for (bad, expected) in cases {
         let bad = Message::Hello(Hello { connection: 99, ..bad }).encode();
