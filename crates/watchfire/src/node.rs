@@ -19,7 +19,7 @@ use crate::feed;
 use crate::http::{self, App, Auth};
 use crate::line::{self, Directory, Events, Identity, Lines, Route};
 use crate::officer::Officer;
-use crate::store::{self, Access, AnyOpened, AnyStore, Engine, HighWaterFile, seal};
+use crate::store::{self, Access, AnyOpened, AnyStore, Engine, HighWaterFile, SqliteStore, seal};
 
 /// Line events waiting for the loop; carriers wait beyond it.
 const LINE_EVENTS_MAX: usize = 1_024;
@@ -50,6 +50,25 @@ pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
     })
 }
 
+/// The charter in force at a node: its file, unless its store remembers newer. A store that cannot be
+/// read is for whoever reads it next to complain about.
+fn in_force(
+    config: &Config,
+    file: &Charter,
+    store: &impl log::StoreRead,
+) -> Result<Option<Arc<Charter>>, Error> {
+    match sync::CharterHistory::read(file.clone(), store) {
+        Ok(history) => Ok(Some(history.in_force().clone())),
+        Err(sync::Error::Log(error @ log::Error::Charter { .. })) => Err(Error::Identity {
+            what: "charter",
+            path: config.charter.clone(),
+            hint: error.hint().unwrap_or("name the charter this node had").to_owned(),
+            message: error.to_string(),
+        }),
+        Err(_) => Ok(None),
+    }
+}
+
 impl Being {
     /// Reads the configuration at `path` and everything it names; refuses what does not fit together.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
@@ -62,10 +81,26 @@ impl Being {
                 message: error.to_string(),
                 hint: "name the key file that belongs to this node".to_owned(),
             })?;
-        let being =
-            Self { clock: clock(&config, &charter)?, charter: Arc::new(charter), secrets, config };
+        let clock = clock(&config, &charter)?;
+        let mut being = Self { clock, charter: Arc::new(charter), secrets, config };
+        let database = being.config.database();
+        if being.config.store == Engine::Sqlite
+            && database.exists()
+            && let Ok(store) = SqliteStore::open(&database, Access::Read)
+        {
+            being.follow(&store)?;
+        }
         being.check()?;
         Ok(being)
+    }
+
+    /// Takes the charter that the node's store remembers, if it is newer than the file. An embedded
+    /// store was asked when this was read.
+    pub(crate) fn follow(&mut self, store: &impl log::StoreRead) -> Result<(), Error> {
+        if let Some(charter) = in_force(&self.config, &self.charter, store)? {
+            self.charter = charter;
+        }
+        Ok(())
     }
 
     /// Refuses keys of another node or realm, or keys the charter does not name.
@@ -220,12 +255,12 @@ pub(crate) async fn run(
     let mut high_water = HighWaterFile::open(&config.high_water(), charter.realm(), config.node)?;
     pay_what_is_owed(&mut store, &high_water)
         .map_err(|error| damaged(&database, &error.to_string()))?;
-    let reading =
-        store::Reading { storage: secrets.storage.clone(), charter: Arc::clone(&charter) };
+    let reading = store::Reading { storage: secrets.storage.clone() };
     let setup =
         sync::Setup { config: replication(&config, clock), charter: Arc::clone(&charter), secrets };
     let (node, mut outputs) = restore(setup, &store, high_water.noted(), clock)
         .map_err(|error| damaged(&database, &error.to_string()))?;
+    let charter = Arc::new(node.charter().clone());
     // Nothing is written before the store proved good: a refused start leaves the seal as evidence.
     if config.store == Engine::Sqlite {
         seal::break_seal(&database)?;
@@ -236,7 +271,8 @@ pub(crate) async fn run(
     let (reader, auditors_reader) = (store::Reader::new(&store), store::Reader::new(&store));
     let (jobs, store_thread) = store::start(store, high_water, reading, done)?;
     let events = Events { urgent, bulk };
-    line::start(lines(&config, &charter, identity), events, stopping.clone()).await?;
+    let carriers =
+        line::start(lines(&config, &charter, identity), events, stopping.clone()).await?;
 
     let listener = TcpListener::bind(config.http.listen).await.map_err(|source| Error::Listen {
         what: "the console",
@@ -264,6 +300,7 @@ pub(crate) async fn run(
         effects: config.data.join("cap"),
         officer,
         node,
+        carriers: Some(carriers),
         outputs,
         store: jobs,
         probe,
@@ -365,14 +402,12 @@ fn damaged(database: &Path, message: &str) -> Error {
 }
 
 fn lines(config: &Config, charter: &Charter, identity: Arc<Identity>) -> Lines {
-    let keys = charter.nodes().map(|(id, record)| (record.tls_spki_sha256, id));
     Lines {
         me: config.node,
         realm: charter.realm().to_string(),
         identity,
-        directory: Arc::new(Directory::new(keys)),
+        directory: Arc::new(Directory::new(config.node, charter)),
         listen: config.lines.listen,
-        peers: peers(config.node, charter),
     }
 }
 

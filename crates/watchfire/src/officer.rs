@@ -1,7 +1,7 @@
 //! Officers' acts: signed over the exact body, checked against the origin's roster.
 
 use domains::warning::{self, Event};
-use log::{Charter, Fact, Signature, SigningKey, VerifyingKey};
+use log::{Charter, Fact, Signature, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::store::seal::hex;
@@ -85,10 +85,7 @@ fn verify(
     charter: &Charter,
 ) -> Result<(), String> {
     let partner = fact.origin.partner();
-    let roster = charter.rosters().get(&partner);
-    let keys: Vec<VerifyingKey> = roster
-        .map(|roster| roster.officer_keys(&officer.name, fact.logged).collect())
-        .unwrap_or_default();
+    let keys = charter.officer_keys(partner, &officer.name, fact.logged);
     if keys.is_empty() {
         return Err(format!(
             "expected an officer of `{partner}`'s roster who may act at {}, got `{}`",

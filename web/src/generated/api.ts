@@ -90,6 +90,50 @@ export interface Change {
   value: unknown;
 }
 
+/** The charter in force. */
+export interface CharterAnswer {
+  /** Its edition. */
+  edition: number;
+  /** What runs out soon or has run out. */
+  expiring: CharterExpiring[];
+  /** Its fingerprint, to compare by voice. */
+  fingerprint: string;
+  /** What other nodes last said they have in force. */
+  nodes: CharterAtNode[];
+  /** Number of each partner's roster. */
+  rosters: Record<string, number>;
+  /** The same as words of the spelling alphabet. */
+  spoken: string;
+  /** The file, with every signature. */
+  text: string;
+}
+
+/** What another node has in force. */
+export interface CharterAtNode {
+  /** Its edition; null if it has not said. */
+  edition: number | null;
+  /** The node. */
+  node: NodeId;
+  /** Number of each partner's roster there. */
+  rosters: Record<string, number>;
+  /** Whether that is what is in force here. */
+  same: boolean;
+}
+
+/** Something that runs out. */
+export interface CharterExpiring {
+  /** When. */
+  expires: Timestamp;
+  /** What. */
+  what: string;
+}
+
+/** A charter file to put in force. */
+export interface CharterFile {
+  /** The file's text. */
+  text: string;
+}
+
 /** A declaration that has been checked. */
 export interface Declared {
   /** The plots the object was started from: 1 to [`DECLARED_EVIDENCE_MAX`]. */

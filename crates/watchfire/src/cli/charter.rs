@@ -12,9 +12,11 @@ use base::{PartnerId, Timestamp};
 use clap::Subcommand;
 use log::{Carrier, Charter, CharterDraft, ExerciseTime, Realm};
 
-use super::print;
+use super::{ConfigArgument, print};
+use crate::client::Client;
 use crate::clock::wall_now;
-use crate::config::Tuning;
+use crate::config::{Config, Tuning};
+use crate::core::charter::{CharterAnswer, CharterFile};
 use crate::error::Error;
 use crate::federation::{self, Plan};
 use crate::node::read_charter;
@@ -46,6 +48,21 @@ pub(super) enum CharterCommand {
     },
     /// Sign a partner's next roster: its nodes, officers, and whom it releases to
     Roster(Box<roster::RosterArguments>),
+    /// Put a newer charter or roster in force at a running node, which passes it on
+    Adopt {
+        /// The charter file
+        file: PathBuf,
+        #[command(flatten)]
+        node: ConfigArgument,
+    },
+    /// Show the charter in force at a running node, and who else has it
+    Show {
+        #[command(flatten)]
+        node: ConfigArgument,
+        /// As one JSON object, the file's text among it
+        #[arg(long)]
+        json: bool,
+    },
     /// Check every signature of a charter and print what it says
     Verify {
         /// The charter file
@@ -108,6 +125,8 @@ impl CharterCommand {
             Self::Merge { files, out } => merge(&files, &out),
             Self::Diff { old, new } => diff(&old, &new),
             Self::Roster(arguments) => arguments.run(),
+            Self::Adopt { file, node } => adopt(&file, &node),
+            Self::Show { node, json } => show(&node, json),
             Self::Verify { file } => verify(&file),
         }
     }
@@ -285,4 +304,51 @@ fn verify(file: &Path) -> Result<(), Error> {
     }
     print(&page);
     verified.map(|_: Charter| ()).map_err(|error| refused(file, &error))
+}
+
+fn adopt(file: &Path, node: &ConfigArgument) -> Result<(), Error> {
+    let text = std::fs::read_to_string(file).map_err(|error| Error::file("read", file, error))?;
+    Charter::parse_verify(&text).map_err(|error| refused(file, &error))?;
+    let client = Client::of(&Config::read(&node.config)?)?;
+    let answer: CharterAnswer = client.post("/api/v1/charter", &CharterFile { text })?;
+    print(&in_force(&answer));
+    Ok(())
+}
+
+fn show(node: &ConfigArgument, json: bool) -> Result<(), Error> {
+    let client = Client::of(&Config::read(&node.config)?)?;
+    let answer: CharterAnswer = client.get("/api/v1/charter")?;
+    if json {
+        let line = serde_json::to_string(&answer).expect("an answer is plain data");
+        print(&format!("{line}\n"));
+    } else {
+        print(&in_force(&answer));
+    }
+    Ok(())
+}
+
+fn in_force(answer: &CharterAnswer) -> String {
+    let numbers = |rosters: &std::collections::BTreeMap<String, u32>| {
+        let numbers = rosters.iter().map(|(partner, number)| format!("{partner} {number}"));
+        numbers.collect::<Vec<_>>().join(", ")
+    };
+    let mut page = format!(
+        "edition     {}\nfingerprint {}\nread aloud  {}\nrosters     {}\n",
+        answer.edition,
+        answer.fingerprint,
+        answer.spoken,
+        numbers(&answer.rosters)
+    );
+    for at in &answer.nodes {
+        let standing = match at.edition {
+            None => "has not said what it has".to_owned(),
+            Some(_) if at.same => "has the same".to_owned(),
+            Some(edition) => format!("has edition {edition}, rosters {}", numbers(&at.rosters)),
+        };
+        page += &format!("{}       {standing}\n", at.node);
+    }
+    for ending in &answer.expiring {
+        page += &format!("expires     {} on {}\n", ending.what, ending.expires);
+    }
+    page
 }

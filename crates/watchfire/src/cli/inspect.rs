@@ -128,7 +128,7 @@ pub(super) struct ReplayArguments {
 
 impl ReplayArguments {
     pub(super) fn run(&self) -> Result<(), Error> {
-        let being = Being::read(&self.node.config)?;
+        let mut being = Being::read(&self.node.config)?;
         let name: ViewName = self.view.parse().map_err(|error: log::Error| {
             Error::input(error.to_string(), "name `own` or one of the charter's audiences")
         })?;
@@ -143,6 +143,7 @@ impl ReplayArguments {
         }
         let database = being.config.database();
         let AnyOpened { store, .. } = AnyStore::open(&being, Access::Read)?;
+        being.follow(&store)?;
         let marks = HighWaterFile::inspect(&being.config.high_water())?.marks_of(&store);
         let marks = marks.map_err(|error| Error::Store {
             path: database.clone(),
@@ -187,7 +188,7 @@ pub(super) struct FsckArguments {
 
 impl FsckArguments {
     pub(super) fn run(&self) -> Result<(), Error> {
-        let being = Being::read(&self.node.config)?;
+        let mut being = Being::read(&self.node.config)?;
         let database = being.config.database();
         let mut faults = Vec::new();
         let sealed = match (&being.config.store, seal::check(&database)?) {
@@ -204,6 +205,7 @@ impl FsckArguments {
             Err(error) => faults.push(error.to_string()),
             Ok(AnyOpened { store, faults: found, .. }) => {
                 faults.extend(found);
+                being.follow(&store)?;
                 let mut high_water =
                     log::HighWater::new(being.charter.realm().clone(), being.config.node);
                 match inspected.marks_of(&store) {

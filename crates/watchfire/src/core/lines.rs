@@ -29,6 +29,13 @@ fn milliseconds(delta: TimeDelta) -> f64 {
 
 impl LineTable {
     pub(super) fn new(me: NodeId, charter: &Charter, now: Timestamp) -> Self {
+        let mut table = Self(BTreeMap::new());
+        table.follow(me, charter, now);
+        table
+    }
+
+    /// Has the lines of this charter, and no others.
+    pub(super) fn follow(&mut self, me: NodeId, charter: &Charter, now: Timestamp) {
         let row = |route: &Route| Row {
             carrier: route.carrier,
             connection: None,
@@ -40,7 +47,22 @@ impl LineTable {
             note: Some("not connected yet".to_owned()),
         };
         let peers = crate::node::peers(me, charter);
-        Self(peers.into_iter().map(|(peer, route)| (peer, row(&route))).collect())
+        for (peer, row) in &mut self.0 {
+            match peers.get(peer) {
+                // What stands is replaced once the new carrier connects: until then the other side may
+                // not have heard of it.
+                Some(route) => row.carrier = route.carrier,
+                None => {
+                    if let Some((_, outbox)) = row.connection.take() {
+                        outbox.close(format!("the charter names no line to `{peer}` any more"));
+                    }
+                }
+            }
+        }
+        self.0.retain(|peer, _| peers.contains_key(peer));
+        for (peer, route) in peers {
+            self.0.entry(peer).or_insert_with(|| row(&route));
+        }
     }
 
     pub(super) fn connected(&mut self, peer: NodeId, connection: u64, outbox: Outbox) {

@@ -11,6 +11,7 @@
 pub(crate) mod answers;
 mod ask;
 pub(crate) mod bulk;
+pub(crate) mod charter;
 mod effects;
 pub(crate) mod explain;
 pub(crate) mod items;
@@ -39,7 +40,7 @@ use crate::config::Tuning;
 use crate::console::{Collections, Delta, EventId, Start};
 use crate::entropy::SystemEntropy;
 use crate::http::Problem;
-use crate::line::LineEvent;
+use crate::line::{Carriers, LineEvent};
 use crate::officer::Officer;
 use crate::store::{Done, Job};
 
@@ -119,6 +120,7 @@ pub(crate) enum Question {
         reply: oneshot::Sender<Result<Acted, Problem>>,
     },
     Explain(explain::Explain),
+    Charter(charter::CharterQuestion),
     Subscribe {
         view: ViewName,
         seen: Option<EventId>,
@@ -185,6 +187,8 @@ pub(crate) struct Core {
     pub(crate) effects: std::path::PathBuf,
     officer: Option<Officer>,
     node: Node,
+    carriers: Option<Carriers>,
+    charter_waiters: Vec<CharterWaiter>,
     entropy: SystemEntropy,
     store: std::sync::mpsc::Sender<Job>,
     views: Views,
@@ -230,6 +234,9 @@ impl Folded {
 /// Hears of entries when their facts have been folded.
 pub(crate) type Probe = std::sync::mpsc::Sender<Folded>;
 
+/// Who waits for a charter to be in force.
+type CharterWaiter = oneshot::Sender<Result<charter::CharterAnswer, Problem>>;
+
 /// Who waits for an append.
 enum Waiter {
     Proposal(oneshot::Sender<Result<Appended, Problem>>),
@@ -256,6 +263,8 @@ pub(crate) struct Beginning {
     pub(crate) effects: std::path::PathBuf,
     pub(crate) officer: Option<Officer>,
     pub(crate) node: Node,
+    /// The carriers, which follow the charter; none in tests of the loop alone.
+    pub(crate) carriers: Option<Carriers>,
     /// What restoring gave off, not yet carried out.
     pub(crate) outputs: Vec<Output>,
     pub(crate) store: std::sync::mpsc::Sender<Job>,
@@ -275,8 +284,19 @@ pub(crate) struct Inbox {
 impl Core {
     /// Carries out what restoring gave off, and is ready to run.
     pub(crate) fn new(beginning: Beginning) -> Self {
-        let Beginning { me, clock, charter, tuning, effects, officer, node, outputs, store, probe } =
-            beginning;
+        let Beginning {
+            me,
+            clock,
+            charter,
+            tuning,
+            effects,
+            officer,
+            node,
+            carriers,
+            outputs,
+            store,
+            probe,
+        } = beginning;
         let started = clock.now();
         let mut core = Self {
             views: Views::new(me, &charter),
@@ -289,6 +309,8 @@ impl Core {
             effects,
             officer,
             node,
+            carriers,
+            charter_waiters: Vec::new(),
             entropy: SystemEntropy,
             store,
             findings: VecDeque::new(),
@@ -471,6 +493,7 @@ impl Core {
                     format!("log `{log}` has two histories (reported by `{reported_by}`); all lanes of this node key are suspended"),
                     Some("speak to the partner; both branches and the proof are kept".to_owned()),
                 ),
+                Output::CharterInForce { charter } => self.follow_charter(charter),
                 Output::Close { peer, why } => self.lines.close(peer, &format!("{why:?}")),
                 // Receipts show in the lanes; what later editions add is theirs to show.
                 _ => {}

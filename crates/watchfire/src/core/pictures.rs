@@ -30,6 +30,8 @@ struct Seat {
     console: Console,
     updates: broadcast::Sender<Update>,
     fresh: bool,
+    /// Came with a newer charter: what was said before is still to be folded from the log.
+    without_past: bool,
 }
 
 /// An entry some view wants.
@@ -42,29 +44,37 @@ impl Views {
     /// `own`, and one view for each of the charter's audiences that `me` belongs to.
     pub(super) fn new(me: NodeId, charter: &Charter) -> Self {
         let boot = crate::entropy::random_u64();
+        let mut views =
+            Self { seats: BTreeMap::new(), widest_first: Vec::new(), asked: BTreeSet::new(), boot };
+        views.follow(me, charter);
+        // Restoring tells of everything stored.
+        views.seats.values_mut().for_each(|seat| seat.without_past = false);
+        views
+    }
+
+    /// Has a view for each audience of this charter that `me` belongs to; those of earlier editions
+    /// stay, as nothing is added to them any more.
+    pub(super) fn follow(&mut self, me: NodeId, charter: &Charter) {
         let mut names = vec![ViewName::Own];
         names.extend(charter.audiences_of(me.partner()).map(ViewName::Audience));
-        let mut widest_first = names.clone();
-        widest_first.sort_by_key(|name| {
+        for name in names {
+            let boot = self.boot;
+            self.seats.entry(name.clone()).or_insert_with(|| Seat {
+                view: View::new(name.clone()),
+                console: Console::new(name.to_string(), boot),
+                updates: broadcast::channel(UPDATES_MAX).0,
+                fresh: true,
+                without_past: true,
+            });
+        }
+        self.widest_first = self.seats.keys().cloned().collect();
+        self.widest_first.sort_by_key(|name| {
             let members = match name {
                 ViewName::Own => 0,
                 ViewName::Audience(audience) => audience.members().len(),
             };
             (std::cmp::Reverse(members), name.clone())
         });
-        let seats = names
-            .into_iter()
-            .map(|name| {
-                let seat = Seat {
-                    view: View::new(name.clone()),
-                    console: Console::new(name.to_string(), boot),
-                    updates: broadcast::channel(UPDATES_MAX).0,
-                    fresh: true,
-                };
-                (name, seat)
-            })
-            .collect();
-        Self { seats, widest_first, asked: BTreeSet::new(), boot }
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -107,7 +117,8 @@ impl Views {
 
     /// A view that waits for facts of the past.
     pub(super) fn behind(&self) -> Option<ViewName> {
-        self.iter().find(|view| view.is_behind()).map(|view| view.name().clone())
+        let behind = |seat: &&Seat| seat.view.is_behind() || seat.without_past;
+        self.seats.values().find(behind).map(|seat| seat.view.name().clone())
     }
 
     /// Puts `fresh`, folded from the log's entries `heard`, in the place of the view of that name.
@@ -115,6 +126,7 @@ impl Views {
         let Some(seat) = self.seats.get_mut(name) else { return };
         let old = std::mem::replace(&mut seat.view, fresh);
         seat.view.adopt(old, heard);
+        seat.without_past = false;
         seat.fresh = true;
     }
 

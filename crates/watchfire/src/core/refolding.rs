@@ -41,8 +41,9 @@ impl Core {
             && state.not_before.is_none_or(|at| moment >= at);
         if state.ordered.is_none() && due {
             state.ordered = Some(moment);
-            tracing::info!(view = %name, "facts of the past came; the view is folded again");
-            self.order(Job::Refold { name, now });
+            tracing::info!(view = %name, "facts of the past are folded in; the view is folded again");
+            let charter = self.charter.clone();
+            self.order(Job::Refold { name, charter, now });
         }
     }
 

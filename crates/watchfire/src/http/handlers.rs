@@ -17,6 +17,7 @@ use crate::console::Collections;
 use crate::core::answers::{
     Acted, Appended, Digest, EntryAnswer, Ingested, Link, Proposal, Status, WarningNote,
 };
+use crate::core::charter::{CharterAnswer, CharterFile, CharterQuestion};
 use crate::core::{Act, Question};
 use crate::ingest;
 
@@ -28,6 +29,25 @@ const ENTRIES_MAX: u64 = 1_000;
 
 pub(super) async fn status(State(app): State<App>) -> Answer<Status> {
     app.ask(Question::Status).await.map(Json)
+}
+
+pub(super) async fn charter(State(app): State<App>) -> Answer<CharterAnswer> {
+    app.ask(|reply| Question::Charter(CharterQuestion::Show(reply))).await.map(Json)
+}
+
+pub(super) async fn adopt_charter(
+    State(app): State<App>,
+    headers: HeaderMap,
+    file: Result<Json<CharterFile>, JsonRejection>,
+) -> Answer<CharterAnswer> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Err(Problem::forbidden(
+            "expected the control token; charters are put in force by local commands",
+        ));
+    }
+    let Json(CharterFile { text }) = file.map_err(|error| bad_json(&error))?;
+    let adopt = |reply| Question::Charter(CharterQuestion::Adopt { text, reply });
+    app.ask(adopt).await?.map(Json)
 }
 
 pub(super) async fn views(State(app): State<App>) -> Answer<Vec<String>> {

@@ -9,6 +9,7 @@ use crate::core::answers::{
     Acted, Appended, BulkAppended, Digest, EntryAnswer, Ingested, Link, Proposal, Status,
     WarningNote,
 };
+use crate::core::charter::{CharterAnswer, CharterFile};
 use crate::core::explain::{EntryReceipts, Preview, WhyAnswer};
 
 /// What a body is made of.
@@ -63,6 +64,7 @@ pub(super) fn routes() -> Vec<Route> {
     let mut routes = reading();
     routes.extend(writing());
     routes.extend(explaining());
+    routes.extend(chartering());
     routes
 }
 
@@ -307,6 +309,36 @@ fn explaining() -> Vec<Route> {
             Some(Body::json::<WarningNote>()),
             Body::json::<Preview>(),
             post(explain::preview_act),
+        ),
+    ]
+}
+
+fn chartering() -> Vec<Route> {
+    let route = |method, name, summary, request, handler| Route {
+        method,
+        path: "/api/v1/charter",
+        name,
+        tag: "node",
+        summary,
+        query: &[],
+        request,
+        response: Body::json::<CharterAnswer>(),
+        handler,
+    };
+    vec![
+        route(
+            "get",
+            "charter",
+            "The charter in force, here and at other nodes",
+            None,
+            get(handlers::charter),
+        ),
+        route(
+            "post",
+            "charter_adopt",
+            "Put a newer charter or roster in force; for local commands",
+            Some(Body::json::<CharterFile>()),
+            post(handlers::adopt_charter),
         ),
     ]
 }

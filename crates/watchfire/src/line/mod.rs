@@ -24,11 +24,11 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::NodeId;
-use log::Carrier;
+use log::{Carrier, Charter};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::Error;
@@ -83,8 +83,6 @@ pub(crate) struct Lines {
     pub(crate) identity: Arc<Identity>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) listen: SocketAddr,
-    /// Whom this node has a line to.
-    pub(crate) peers: BTreeMap<NodeId, Route>,
 }
 
 /// What the tasks of a carrier share.
@@ -109,23 +107,62 @@ pub(crate) async fn start(
     lines: Lines,
     events: Events,
     stop: watch::Receiver<bool>,
-) -> Result<(), Error> {
+) -> Result<Carriers, Error> {
     let numbers = Arc::new(std::sync::atomic::AtomicU64::new(1));
     let around = Around { lines: Arc::new(lines), events, numbers, stop };
     tcp::start(&around).await?;
-    if around.lines.peers.values().any(|route| route.carrier == Carrier::Quic) {
-        quic::start(&around)?;
+    let runtime = tokio::runtime::Handle::current();
+    let carriers = Carriers { around, runtime, running: Mutex::default() };
+    carriers.carry_what_is_named()?;
+    Ok(carriers)
+}
+
+/// The carriers of a running node, to follow the charter.
+pub(crate) struct Carriers {
+    around: Around,
+    runtime: tokio::runtime::Handle,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    /// Whether QUIC is listened for; begins with the first charter that names a QUIC line.
+    quic: bool,
+    /// Whom a task dials over what; it ends when the charter names no such line any more.
+    dialling: BTreeMap<(NodeId, &'static str), tokio::task::JoinHandle<()>>,
+}
+
+impl Carriers {
+    /// Accepts and dials whom this charter names, and nobody else, from now on.
+    pub(crate) fn follow(&self, charter: &Charter) -> Result<(), Error> {
+        let lines = &self.around.lines;
+        lines.directory.follow(lines.me, charter);
+        self.carry_what_is_named()
     }
-    for (peer, route) in &around.lines.peers {
-        let Some(address) = route.dial.clone() else { continue };
-        let (around, peer) = (around.clone(), *peer);
-        if route.carrier == Carrier::Quic {
-            tokio::spawn(quic::keep_dialling(around, peer, address));
-        } else {
-            tokio::spawn(tcp::keep_dialling(around, peer, address));
+
+    fn carry_what_is_named(&self) -> Result<(), Error> {
+        // Sockets belong to the threads that serve them, and the loop is another.
+        let _entered = self.runtime.enter();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let routes = self.around.lines.directory.routes();
+        let dialled = routes.iter().filter(|(_, route)| route.dial.is_some());
+        running.dialling.retain(|_, task| !task.is_finished());
+        for (peer, route) in dialled {
+            let (around, peer, carrier) = (&self.around, *peer, route.carrier);
+            running.dialling.entry((peer, name(carrier))).or_insert_with(|| {
+                if carrier == Carrier::Quic {
+                    tokio::spawn(quic::keep_dialling(around.clone(), peer))
+                } else {
+                    tokio::spawn(tcp::keep_dialling(around.clone(), peer))
+                }
+            });
         }
+        if !running.quic && routes.values().any(|route| route.carrier == Carrier::Quic) {
+            quic::start(&self.around)?;
+            running.quic = true;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 impl Around {
@@ -135,6 +172,11 @@ impl Around {
 
     async fn refuse(&self, address: String, why: String) {
         self.events.urgent.send(LineEvent::Refused { address, why }).await.ok();
+    }
+
+    /// Where to dial `peer` over `carrier` by the charter now in force, if at all.
+    fn address(&self, peer: NodeId, carrier: Carrier) -> Option<String> {
+        self.lines.directory.route(peer).filter(|route| route.carrier == carrier)?.dial
     }
 
     /// Waits before the next dial; whether there is to be one.
@@ -148,18 +190,14 @@ impl Around {
 }
 
 impl Lines {
-    /// Which charter node has this key, if it has a line here over `carrier`.
-    fn proven(&self, key: Option<&[u8]>, carrier: Carrier) -> Result<NodeId, String> {
+    /// Which charter node has this key, if it has a line here. Over what it comes is not asked: it may
+    /// not know yet that the charter names another carrier, and learns so over the line.
+    fn proven(&self, key: Option<&[u8]>) -> Result<NodeId, String> {
         let peer =
             key.and_then(|key| self.directory.node(key)).ok_or("the key is not in the charter")?;
-        match self.peers.get(&peer) {
-            Some(route) if route.carrier == carrier => Ok(peer),
-            Some(route) => Err(format!(
-                "expected a line over `{}` from `{peer}`, got one over `{}`",
-                name(route.carrier),
-                name(carrier)
-            )),
-            None => Err(format!("the charter names no line from `{peer}` to `{}`", self.me)),
+        if self.directory.route(peer).is_none() {
+            return Err(format!("the charter names no line from `{peer}` to `{}`", self.me));
         }
+        Ok(peer)
     }
 }

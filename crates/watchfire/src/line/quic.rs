@@ -89,7 +89,7 @@ async fn greeted(
     let keys =
         connection.peer_identity().and_then(|any| any.downcast::<Vec<CertificateDer<'_>>>().ok());
     let key = keys.as_ref().and_then(|keys| keys.first()).map(AsRef::as_ref);
-    let peer = around.lines.proven(key, Carrier::Quic).inspect_err(|why| {
+    let peer = around.lines.proven(key).inspect_err(|why| {
         connection.close(VarInt::from_u32(1), why.as_bytes());
     })?;
     let mut streams: [Option<Lane>; LANES] = Default::default();
@@ -112,9 +112,10 @@ fn prefer(stream: &quinn::SendStream, lane: usize) {
     stream.set_priority(priority).ok();
 }
 
-pub(super) async fn keep_dialling(mut around: Around, peer: NodeId, address: String) {
+pub(super) async fn keep_dialling(mut around: Around, peer: NodeId) {
     let mut wait = BACKOFF.0;
-    loop {
+    // The charter may name another address, or no such line any more.
+    while let Some(address) = around.address(peer, Carrier::Quic) {
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, connect(&around, peer, &address)).await {
             Ok(Ok((_endpoint, connection, streams))) => {
                 wait = BACKOFF.0;

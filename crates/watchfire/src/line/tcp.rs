@@ -100,7 +100,7 @@ async fn greeted(
 ) -> Result<(NodeId, [u8; GREETING_BYTES], Tls), String> {
     tune(&socket);
     let mut stream = acceptor.accept(socket).await.map_err(|error| error.to_string())?;
-    let peer = around.lines.proven(tls::peer_key(stream.get_ref().1), Carrier::Tcp)?;
+    let peer = around.lines.proven(tls::peer_key(stream.get_ref().1))?;
     let mut greeting = [0; GREETING_BYTES];
     stream.read_exact(&mut greeting).await.map_err(|error| error.to_string())?;
     if usize::from(greeting[0]) >= LANES {
@@ -152,10 +152,11 @@ async fn gather(
     }
 }
 
-pub(super) async fn keep_dialling(mut around: Around, peer: NodeId, address: String) {
+pub(super) async fn keep_dialling(mut around: Around, peer: NodeId) {
     let connector = tls::connector(&around.lines, peer);
     let mut wait = BACKOFF.0;
-    loop {
+    // The charter may name another address, or no such line any more.
+    while let Some(address) = around.address(peer, Carrier::Tcp) {
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, connect(&connector, &address)).await {
             Ok(Ok(streams)) => {
                 wait = BACKOFF.0;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base::NodeId;
+use log::Charter;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{
@@ -17,7 +18,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::Lines;
+use super::{Lines, Route};
 use crate::error::Error;
 
 /// This node's TLS key.
@@ -53,19 +54,49 @@ impl Identity {
     }
 }
 
-/// Which node has which TLS key, by SHA-256 of its `SubjectPublicKeyInfo`.
+/// Which node has which TLS key, by SHA-256 of its `SubjectPublicKeyInfo`, and with whom this node
+/// has a line; follows the charter in force.
 #[derive(Debug, Default)]
-pub(crate) struct Directory(BTreeMap<[u8; 32], NodeId>);
+pub(crate) struct Directory(RwLock<Listed>);
+
+#[derive(Debug, Default)]
+struct Listed {
+    keys: BTreeMap<[u8; 32], NodeId>,
+    routes: BTreeMap<NodeId, Route>,
+}
 
 impl Directory {
-    /// From the charter's node lists.
-    pub(crate) fn new(keys: impl IntoIterator<Item = ([u8; 32], NodeId)>) -> Self {
-        Self(keys.into_iter().collect())
+    /// From a charter.
+    pub(crate) fn new(me: NodeId, charter: &Charter) -> Self {
+        let directory = Self::default();
+        directory.follow(me, charter);
+        directory
+    }
+
+    /// Lists what this charter names, and nothing else.
+    pub(crate) fn follow(&self, me: NodeId, charter: &Charter) {
+        let keys = charter.nodes().map(|(id, record)| (record.tls_spki_sha256, id)).collect();
+        let routes = crate::node::peers(me, charter);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Listed { keys, routes };
+    }
+
+    fn listed(&self) -> std::sync::RwLockReadGuard<'_, Listed> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The line this node has to `peer`.
+    pub(crate) fn route(&self, peer: NodeId) -> Option<Route> {
+        self.listed().routes.get(&peer).cloned()
+    }
+
+    /// Every line of this node.
+    pub(crate) fn routes(&self) -> BTreeMap<NodeId, Route> {
+        self.listed().routes.clone()
     }
 
     /// The node whose key is in `spki`.
     pub(crate) fn node(&self, spki: &[u8]) -> Option<NodeId> {
-        self.0.get(&log::sha256(spki)).copied()
+        self.listed().keys.get(&log::sha256(spki)).copied()
     }
 }
 

@@ -22,15 +22,15 @@ const LOOK_FACTS: usize = 1_024;
 /// What reading statements back takes.
 pub(crate) struct Reading {
     pub(crate) storage: StorageKey,
-    pub(crate) charter: Arc<Charter>,
 }
 
 impl Reading {
-    /// Folds the view of that name from everything stored; and which entries that was.
+    /// Folds the view of that name from everything stored, by the officers `charter` knows; and which entries that was.
     pub(super) fn fold(
         &self,
         store: &impl StoreRead,
         name: ViewName,
+        charter: &Charter,
         now: Timestamp,
     ) -> Result<(View, Heard), Error> {
         let mut view = View::new(name);
@@ -47,7 +47,7 @@ impl Reading {
             let Some(first) = sources.iter_mut().min_by_key(|source| next(source)) else { break };
             let fact = first.facts.pop_front().expect("only sources with facts are kept");
             // The loop has told of acts without their officer's signature when they came.
-            if officer::check(&fact, &self.charter).is_ok() {
+            if officer::check(&fact, charter).is_ok() {
                 view.insert(&Arc::new(fact), now);
                 count += 1;
                 if count.is_multiple_of(LOOK_FACTS) {

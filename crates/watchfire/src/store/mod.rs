@@ -28,7 +28,8 @@ use std::sync::mpsc;
 use base::Timestamp;
 use domains::{Heard, View, ViewName};
 use log::{
-    Fact, LogId, LogState, Precedence, Row, Store, StoreError, StoreReadExt, Write, stored_facts,
+    Charter, Fact, LogId, LogState, Precedence, Row, Store, StoreError, StoreReadExt, Write,
+    stored_facts,
 };
 use sync::Op;
 use tokio::sync::{mpsc as to_loop, oneshot};
@@ -58,7 +59,7 @@ pub(crate) enum Job {
     /// Read statements back for somebody who asks.
     Facts { log: LogId, from: u64, limit: usize, asker: Asker },
     /// Fold a view again from the log.
-    Refold { name: ViewName, now: Timestamp },
+    Refold { name: ViewName, charter: Arc<Charter>, now: Timestamp },
 }
 
 /// Who wanted statements read back.
@@ -93,6 +94,9 @@ pub(crate) enum Done {
         result: Result<Refolded, log::Error>,
     },
 }
+
+/// A view to fold again, by which charter, and the time.
+type Wanted = (ViewName, Arc<Charter>, Timestamp);
 
 /// A view folded from the log, and which entries that was.
 pub(crate) struct Refolded(pub(crate) Box<View>, pub(crate) Heard);
@@ -182,7 +186,7 @@ struct Writer {
     high_water: HighWaterFile,
     done: to_loop::UnboundedSender<Done>,
     loads: mpsc::Sender<Job>,
-    refolds: mpsc::Sender<(ViewName, Timestamp)>,
+    refolds: mpsc::Sender<Wanted>,
     folding: Option<Folding>,
 }
 
@@ -240,7 +244,7 @@ impl Writer {
                 }
             }
             job @ (Job::Load { .. } | Job::Facts { .. }) => drop(self.loads.send(job)),
-            Job::Refold { name, now } => drop(self.refolds.send((name, now))),
+            Job::Refold { name, charter, now } => drop(self.refolds.send((name, charter, now))),
         }
     }
 
@@ -383,11 +387,11 @@ fn read_facts(
 fn refold(
     store: &AnyStore,
     reading: &Reading,
-    wanted: &mpsc::Receiver<(ViewName, Timestamp)>,
+    wanted: &mpsc::Receiver<Wanted>,
     done: &to_loop::UnboundedSender<Done>,
 ) {
-    for (name, now) in wanted {
-        let result = reading.fold(store, name.clone(), now);
+    for (name, charter, now) in wanted {
+        let result = reading.fold(store, name.clone(), &charter, now);
         let result = result.map(|(view, heard)| Refolded(Box::new(view), heard));
         done.send(Done::Refolded { name, result }).ok();
     }

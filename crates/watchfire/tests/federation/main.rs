@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod damage;
 mod disk_full;
+mod editions;
 mod impostors;
 mod jetstream;
 mod kills;
