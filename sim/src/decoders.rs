@@ -136,6 +136,13 @@ fn frames(bytes: &[u8]) {
                     batches(batch);
                 }
             }
+            Message::Counts(statements) => {
+                for bytes in statements {
+                    if let Ok(statement) = log::CountStatement::from_bytes(&bytes) {
+                        assert_eq!(statement.to_bytes(), bytes, "a statement has one form");
+                    }
+                }
+            }
             Message::Cosigned { checkpoint, cosignatures } => {
                 notes(&checkpoint);
                 for bytes in &cosignatures {
@@ -338,6 +345,7 @@ fn frame_seeds() -> Vec<Vec<u8>> {
         Message::Pong { sent: at, received: at, answered: at },
         Message::Contested(proof().to_bytes()),
         Message::Restate { log: *log },
+        Message::Counts(vec![counts(*log)]),
     ];
     messages.iter().map(Message::encode).collect()
 }
@@ -358,6 +366,14 @@ fn receipts() -> (Vec<u8>, Vec<Vec<u8>>) {
 }
 
 /// A proof that is none: its second signature is not over what it states.
+/// A count of an audience's entries.
+fn counts(log: LogId) -> Vec<u8> {
+    let Cast { secrets, charter, .. } = cast();
+    let about = (charter.everyone(), log::EntryCount { count: 1, digest: [1; 32] });
+    let (realm, now) = (secrets.realm.clone(), Timestamp::from_seconds(1));
+    log::CountStatement::sign(realm, secrets.node, (log, 2), about, now, &secrets.key).to_bytes()
+}
+
 fn proof() -> EquivocationProof {
     let first = cast().one.checkpoint().clone();
     let mut second = first.clone();

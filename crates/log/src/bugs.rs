@@ -36,11 +36,13 @@ pub enum Bug {
     ReceiptOfAnother,
     /// The entries of a batch that is here already become facts again.
     FoldTwice,
+    /// What members of an audience state about its entries is not compared.
+    SkipCountCheck,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AcknowledgeBeforeSync,
         Self::SkipRootCheck,
         Self::HoldsOverGap,
@@ -56,6 +58,7 @@ impl Bug {
         Self::RetryOtherBytes,
         Self::ReceiptOfAnother,
         Self::FoldTwice,
+        Self::SkipCountCheck,
     ];
 
     /// The name on the command line.
@@ -76,6 +79,7 @@ impl Bug {
             Self::RetryOtherBytes => "retry-other-bytes",
             Self::ReceiptOfAnother => "receipt-of-another",
             Self::FoldTwice => "fold-twice",
+            Self::SkipCountCheck => "skip-count-check",
         }
     }
 }
@@ -86,7 +90,10 @@ impl Bug {
     pub const fn seeds_max(self) -> u64 {
         match self {
             Self::FollowPeerClock | Self::DropProof | Self::ResumeEpochKey => 80,
-            Self::SkipRootCheck | Self::IgnoreHighWater | Self::ResendOffByOne => 40,
+            Self::SkipRootCheck
+            | Self::IgnoreHighWater
+            | Self::ResendOffByOne
+            | Self::SkipCountCheck => 40,
             _ => 20,
         }
     }

@@ -340,7 +340,7 @@ fn cosigned_text(checkpoint: &Checkpoint, time_s: u64) -> String {
     format!("cosignature/v1\ntime {time_s}\n{}", checkpoint.text())
 }
 
-fn posix_seconds(now: Timestamp) -> u64 {
+pub(crate) fn posix_seconds(now: Timestamp) -> u64 {
     u64::try_from(now.as_nanos().div_euclid(1_000_000_000)).unwrap_or(0)
 }
 

@@ -15,6 +15,7 @@
 //! | `seal`, `storage` | epoch keys and HPKE wraps; the storage key |
 //! | `writer`, `mirror`, `clock` | the two ends of a lane; the hybrid logical clock |
 //! | `tiles`, `cosigned` | what outside auditors read, and how they check it |
+//! | `counts` | how many entries an audience has, so that what is hidden from a member shows |
 //! | `equivocation` | proof that a node signed two histories |
 //! | `release` | what of a log leaves for whom, for sending, sealing and previews alike |
 //! | `receipts` | who stated what about an entry, and when, from a store |
@@ -40,6 +41,7 @@ mod clock;
 mod codec;
 mod contents;
 mod cosigned;
+mod counts;
 mod entry;
 mod equivocation;
 mod error;
@@ -82,6 +84,7 @@ pub use contents::{
     kinds,
 };
 pub use cosigned::{CosignedCheckpoint, verifier_keys};
+pub use counts::{CountStatement, EntryCount, Tally};
 pub use entry::{Body, Entry, EntryHeader, Fact, Verified};
 pub use equivocation::EquivocationProof;
 pub use error::Error;

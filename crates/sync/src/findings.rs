@@ -35,6 +35,8 @@ pub struct Counters {
     pub resends: u64,
     /// Times a copy jumped ahead of a gap.
     pub jumps: u64,
+    /// Times a member's count of an audience's entries was found to differ from this node's.
+    pub counts_differ: u64,
     /// Findings not shown because there were too many of a kind.
     pub findings_withheld: u64,
 }

@@ -36,6 +36,7 @@
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
 //! | `history` | which cosignatures are kept for good |
 //! | `preview`, `why` | what a release would send to whom; why somebody has or has not got an entry |
+//! | `counts` | entries of an audience counted, so that what is hidden from a member shows |
 //! | `gossip` | what others witnessed, passed on |
 //! | `peer`, `outgoing`, `line`, `clock` | connections, what each peer lacks, pings, clocks that are off |
 //! | `trim` | the notes of a store that was put back |
@@ -54,6 +55,7 @@ mod backfill;
 mod bugs;
 mod clock;
 mod config;
+mod counts;
 mod editions;
 mod error;
 mod evidence;

@@ -63,6 +63,10 @@ pub const BACKFILL_WINDOW: TimeDelta = TimeDelta::from_millis(250);
 pub const BACKFILL_READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Checkpoints per log remembered for comparison with what other nodes saw.
 pub const CHECKPOINTS_KEPT_MAX: usize = 1_024;
+/// Counts in one frame.
+pub const COUNTS_PER_FRAME_MAX: usize = 64;
+/// Newest counts of a log's own node kept of each audience, to be shown where members' counts differ.
+pub const ORIGIN_COUNTS_KEPT_MAX: usize = 8;
 /// Bytes of one equivocation proof on the line.
 pub const PROOF_BYTES_MAX: usize = 64 * 1024;
 /// Replaced statements that wait for the store, one a second of each node, kind and log. While a disk is

@@ -16,6 +16,7 @@ use log::{
 
 use crate::api::{Arrival, CloseReason, Severity};
 use crate::bugs::Bug;
+use crate::counts::LogCounts;
 use crate::findings::Finding;
 use crate::gap::Gap;
 use crate::gossip::Heard;
@@ -49,6 +50,8 @@ pub(crate) struct Mirrored {
     roots: BTreeMap<u64, Hash>,
     /// Up to where each other node witnessed the very same log.
     cross_checked: BTreeMap<NodeId, u64>,
+    /// Its entries by audience.
+    pub(crate) counts: LogCounts,
     /// What others witnessed, to be passed on.
     pub(crate) heard: Heard,
     /// Witnessed by others, further than this copy.
@@ -102,6 +105,7 @@ impl Mirrored {
             storing: None,
             roots: BTreeMap::new(),
             cross_checked: BTreeMap::new(),
+            counts: LogCounts::default(),
             heard: Heard::default(),
             ahead: BTreeMap::new(),
             told_size: 0,
@@ -449,6 +453,7 @@ impl Node {
             writes.push(Write::Bodies { log, end: batch.end(), wrapped });
         }
         let copy = self.copies.get_mut(&log).expect("a batch was taken by its copy");
+        copy.counts.take(&batch);
         let late = backfill || batch.end() <= copy.backfill_below;
         let arrival = if late { Arrival::Backfilled } else { Arrival::Live };
         if gap.is_some() {
@@ -472,6 +477,7 @@ impl Node {
         }
         self.store_copy(log, turn);
         self.check_ahead(log, turn);
+        self.compare_counts_ahead(log, turn);
     }
 
     fn check_stamp(&mut self, entry: &Verified<Entry>, turn: &mut Turn<'_>) {

@@ -11,6 +11,7 @@ use log::{
 
 use crate::api::{Append, Arrival, Bulk, Level, Output, Refusal, Severity, Ticket};
 use crate::bugs::{self, Bug};
+use crate::counts::LogCounts;
 use crate::findings::Finding;
 use crate::jump::Tip;
 use crate::limits;
@@ -33,6 +34,8 @@ pub(crate) struct Lane {
     roots: BTreeMap<u64, Hash>,
     /// Whether the store knows of this incarnation.
     noted: bool,
+    /// Its entries by audience.
+    pub(crate) counts: LogCounts,
     /// What a jump to the newest checkpoint is made from.
     pub(crate) tip: Tip,
 }
@@ -101,6 +104,7 @@ impl Lane {
             cache: Cache::default(),
             roots: BTreeMap::new(),
             noted,
+            counts: LogCounts::default(),
             tip: Tip::new(),
         }
     }
@@ -434,6 +438,7 @@ impl Node {
             lane.writer.settle();
             lane.sealed_bytes -= appended.batch.as_bytes().len();
             lane.tip.settled(&appended);
+            lane.counts.take(&appended.batch);
             lane.remember_root(appended.batch.end(), appended.checkpoint.checkpoint.root);
             lane.cache.push(appended.batch.clone());
             let answered: Vec<_> = appended
@@ -468,6 +473,7 @@ impl Node {
             return;
         }
         self.pulse_at = Some(turn.elapsed + self.config.scale(self.config.pulse_every));
+        self.state_counts(turn);
         if self.lane_mut(Precedence::Flash).has_queued_pulse() {
             return;
         }

@@ -9,6 +9,7 @@ use log::{Batch, Item, LogId, Precedence};
 use crate::api::{CloseReason, LineState, Op, Output, Severity};
 use crate::backfill::Backfill;
 use crate::bugs::{self, Bug};
+use crate::counts::CountsTold;
 use crate::findings::Finding;
 use crate::jump::{JumpPlan, JumpedAt};
 use crate::limits;
@@ -47,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) jumps: BTreeMap<LogId, JumpPlan>,
     pub(crate) backfill: Backfill,
     pub(crate) refusals: u32,
+    /// Counts of entries told.
+    pub(crate) counts_told: CountsTold,
     /// When cosignatures that should have come were last asked for.
     pub(crate) restated_at: Timestamp,
 }
@@ -77,6 +80,7 @@ impl Node {
             backfill: Backfill::new(),
             outgoing: BTreeMap::new(),
             refusals: 0,
+            counts_told: CountsTold::new(),
             restated_at: turn.elapsed,
         });
         let hello = self.hello(id);
@@ -171,6 +175,7 @@ impl Node {
             Message::Restate { .. } => {}
             Message::Jump(jump) => self.on_jump(id, jump, turn),
             Message::Above { log, to, .. } => self.on_above(id, log, to, turn),
+            Message::Counts(statements) => self.on_counts(id, &statements, turn),
             Message::Batches { complete, batches } => {
                 for batch in &batches {
                     self.on_batch(id, complete, batch, turn);

@@ -104,6 +104,7 @@ impl Node {
             self.cross_check_again_at = Some(turn.elapsed + again);
             self.copies.values_mut().for_each(Mirrored::cross_check_again);
             self.tell_contested(turn);
+            self.state_counts_again();
         }
         self.gossip(turn);
         let mut news = Vec::new();

@@ -250,8 +250,11 @@ impl Node {
             let lane = self.lanes.get_mut(&log.lane).expect("a node has four lanes");
             lane.remember_root(size, root);
             lane.tip.restore(batch);
-        } else if [self.copies[&log].durable(), self.copies[&log].newest_durable()]
-            .contains(&batch.end())
+            lane.counts.take(batch);
+            return Ok(());
+        }
+        self.copy_mut(&log).counts.take(batch);
+        if [self.copies[&log].durable(), self.copies[&log].newest_durable()].contains(&batch.end())
         {
             let verified = self.verify_stored(checkpoint)?;
             self.copy_mut(&log).restore_checkpoint(verified);

@@ -31,6 +31,7 @@
 //!                                                       is below comes behind
 //! 11 above    log 22 | from u64 | to u64                durable at the sender above a gap
 //! 12 batches  flags u8, as batch | count x (batch: u32 length, bytes), to the end, 1 to 4,096
+//! 13 counts   count u8 (1 to 64) | count x (count of an audience's entries: u16 length, bytes)
 //! 16 standing charter edition u32 | charter hash 32 | count u8 (at most 32)
 //!             | count x (partner 3 | roster number u32), sorted by partner
 //! 17 charter  a charter file, UTF-8, at most 1 MiB
@@ -45,8 +46,8 @@ use log::{Hash, LogId, Realm};
 
 use crate::Error;
 use crate::limits::{
-    BATCHES_PER_FRAME_MAX, HELLO_ISLANDS_MAX, HELLO_LATER_BYTES_MAX, HELLO_LOGS_MAX,
-    PROOF_BYTES_MAX,
+    BATCHES_PER_FRAME_MAX, COUNTS_PER_FRAME_MAX, HELLO_ISLANDS_MAX, HELLO_LATER_BYTES_MAX,
+    HELLO_LOGS_MAX, PROOF_BYTES_MAX,
 };
 
 const MAGIC: &[u8; 4] = b"WFS\x01";
@@ -133,6 +134,8 @@ pub enum Message {
     Standing(Standing),
     /// A charter file the receiver lacks: the next edition, or newer rosters.
     Charter(String),
+    /// How many entries of logs audiences have, as the log crate encodes it; 1 to 64.
+    Counts(Vec<Vec<u8>>),
 }
 
 /// From where a log goes on for one that is far behind.
@@ -225,6 +228,12 @@ impl Message {
             }
             Self::Standing(standing) => standing.put(&mut out),
             Self::Charter(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Counts(statements) => {
+                out.push(u8::try_from(statements.len()).expect("at most 64 counts"));
+                for bytes in statements {
+                    put_short(&mut out, bytes);
+                }
+            }
             Self::Ping { sent } => put_time(&mut out, *sent),
             Self::Pong { sent, received, answered } => {
                 put_time(&mut out, *sent);
@@ -267,6 +276,7 @@ impl Message {
                 to: reader.u64("an index")?,
             },
             12 => Self::read_batches(&mut reader)?,
+            13 => Self::read_counts(&mut reader)?,
             16 => Self::Standing(Standing::read(&mut reader)?),
             17 => Self::Charter(reader.charter()?),
             other => return Err(reader.error("a known frame type", other.to_string())),
@@ -286,6 +296,16 @@ impl Message {
         Ok(Self::Cosigned { checkpoint, cosignatures: cosignatures? })
     }
 
+    fn read_counts(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let count = reader.u8("a count of counts")?;
+        if !(1..=COUNTS_PER_FRAME_MAX).contains(&usize::from(count)) {
+            return Err(reader.error("1 to 64 counts", count.to_string()));
+        }
+        let statements: Result<Vec<Vec<u8>>, Error> =
+            (0..count).map(|_| reader.short("a count of entries").map(<[u8]>::to_vec)).collect();
+        Ok(Self::Counts(statements?))
+    }
+
     fn read_batches(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let complete = reader.batch_flags()?;
         let mut batches: Vec<Arc<[u8]>> = Vec::new();
@@ -302,7 +322,7 @@ impl Message {
     /// The edition this frame came with.
     pub const fn edition(&self) -> u16 {
         match self {
-            Self::Jump(_) | Self::Above { .. } | Self::Batches { .. } => 2,
+            Self::Jump(_) | Self::Above { .. } | Self::Batches { .. } | Self::Counts(_) => 2,
             _ => 1,
         }
     }
@@ -323,6 +343,7 @@ impl Message {
             Self::Batches { .. } => 12,
             Self::Standing(_) => 16,
             Self::Charter(_) => 17,
+            Self::Counts(_) => 13,
         }
     }
 }
@@ -648,6 +669,7 @@ mod tests {
                 ]),
             }),
             Message::Charter("edition = 1\n".to_owned()),
+            Message::Counts(vec![vec![1, 2], vec![3]]),
         ]
     }
 
@@ -701,7 +723,7 @@ mod tests {
         for bad in [
             &b"WFS\x02\x06\0\0\0\0\0\0\0\0"[..],
             b"WFS\x01\x00",
-            b"WFS\x01\x0d",
+            b"WFS\x01\x7f",
             b"WFS\x01\x0c\x01",
             b"WFS\x01\x02\x02",
             b"",

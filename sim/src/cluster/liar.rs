@@ -12,8 +12,8 @@ use std::sync::Arc;
 use base::{NodeId, TimeDelta, Timestamp};
 use log::rand_core::Rng;
 use log::{
-    Batch, Body, Charter, Cosignature, CosignatureKind, Draft, EquivocationProof, HybridClock,
-    LaneWriter, LogHead, LogId, LogState, Precedence, Pulse, StoreReadExt,
+    Batch, Body, Charter, Cosignature, CosignatureKind, CountStatement, Draft, EquivocationProof,
+    HybridClock, LaneWriter, LogHead, LogId, LogState, Precedence, Pulse, StoreReadExt,
 };
 use sync::wire::{Hello, Message};
 
@@ -230,11 +230,13 @@ impl Liar {
     }
 
     fn twisted(&mut self, to: HostIndex, bytes: &Arc<[u8]>, scene: &Scene<'_>) -> Twisted {
-        if self.fork.is_none() && self.lasting.is_empty() {
+        if self.fork.is_none() && self.lasting.is_empty() && self.hidden.is_empty() {
             return Twisted::Sound;
         }
-        let Ok(Message::Batch { complete, batch }) = Message::decode(bytes) else {
-            return Twisted::Sound;
+        let (complete, batch) = match Message::decode(bytes) {
+            Ok(Message::Batch { complete, batch }) => (complete, batch),
+            Ok(Message::Counts(counts)) => return self.keep_silent_about(to, counts),
+            _ => return Twisted::Sound,
         };
         let Ok(batch) = Batch::parse(batch) else { return Twisted::Sound };
         let log = batch.log();
@@ -257,6 +259,21 @@ impl Liar {
             return Twisted::Other(Message::Batch { complete, batch }.encode().into());
         }
         Twisted::Sound
+    }
+
+    /// What the sound node beneath says it sent is not said to whom something of it is hidden from.
+    fn keep_silent_about(&self, to: HostIndex, counts: Vec<Vec<u8>>) -> Twisted {
+        let said = counts.len();
+        let harmless = |bytes: &Vec<u8>| {
+            CountStatement::from_bytes(bytes)
+                .is_ok_and(|stated| !self.hidden.contains(&(stated.log, to)))
+        };
+        let left: Vec<Vec<u8>> = counts.into_iter().filter(harmless).collect();
+        match left.len() {
+            0 => Twisted::Nothing,
+            all if all == said => Twisted::Sound,
+            _ => Twisted::Other(Message::Counts(left).encode().into()),
+        }
     }
 
     /// Begins a lie; gives the frames to send at once.

@@ -6,6 +6,8 @@
 //! - What a `holds` receipt covers is durable at its cosigner.
 //! - Nobody honest is found to have signed two histories. A byzantine partner's two histories are
 //!   proven at every honest node once two of them hold checkpoints that contradict each other.
+//! - Where an honest host lacks an entry that is addressed to it and another honest member of the
+//!   audience has, one of them says so; and nobody says so of an honest host's log.
 //! - Once the faults are over, all hosts come to the same logs, and to the same facts for those who
 //!   may read them; receipts are complete, and every byte of every store verifies.
 //!
@@ -85,12 +87,17 @@ pub(super) struct Witness {
     pub(super) taken: u64,
     /// Answers "durable here, pending".
     pub(super) pending: u64,
+    /// Logs of which a host said that a member of an audience lacks entries.
+    found_hidden: BTreeSet<String>,
     leaves: BTreeMap<EntryId, Hash>,
     contents: BTreeMap<EntryId, (Vec<u8>, Audience)>,
     told: BTreeMap<HostIndex, Told>,
     /// What was wrong, the first first.
     pub(super) failures: Vec<String>,
 }
+
+/// Words of every finding that two counts of an audience's entries differ.
+const HIDDEN_WORDS: &str = " here: ";
 
 /// Failures kept: the first says most.
 const FAILURES_MAX: usize = 20;
@@ -195,6 +202,16 @@ impl Witness {
                     if !is_durable(seen.disk, &entry) && !excused {
                         self.fail(format!("{by} signed a range with {entry}, which it has not"));
                     }
+                }
+            }
+            Output::Finding { source, message, .. } if message.contains(HIDDEN_WORDS) => {
+                let lied = self
+                    .liar
+                    .is_some_and(|liar| source.starts_with(&format!("{}.", hosts[liar].id)));
+                if lied {
+                    self.found_hidden.insert(source.clone());
+                } else {
+                    self.fail(format!("{id} says of an honest log: {message}"));
                 }
             }
             Output::Equivocation { node, log, .. } => {
@@ -304,7 +321,7 @@ impl Witness {
 
     /// Whether all honest hosts are up and have come to the same logs with all receipts; if not, why
     /// not. Logs of a byzantine partner that told two histories are theirs to differ in.
-    pub(super) fn disagreement(&self, hosts: &[Seen<'_>]) -> Option<String> {
+    pub(super) fn disagreement(&self, hosts: &[Seen<'_>], liar: Option<&Liar>) -> Option<String> {
         let mut cuts = Vec::new();
         for seen in self.honest(hosts) {
             let Some(node) = seen.node else { return Some(format!("{} is down", seen.id)) };
@@ -328,6 +345,9 @@ impl Witness {
         if let Some(log) = self.liar_signed_twice.then(|| self.contradiction(hosts)).flatten() {
             let free = self.honest(hosts).find(|seen| !self.convicted.contains(&seen.host));
             return free.map(|seen| format!("{} has not seen two histories of {log}", seen.id));
+        }
+        if let Some(log) = liar.and_then(|liar| self.hidden_and_not_found(hosts, liar)) {
+            return Some(format!("nobody has found out that entries of {log} are hidden"));
         }
         let some = !self.convicted.is_empty();
         let free = self.honest(hosts).find(|seen| some && !self.convicted.contains(&seen.host));
@@ -353,6 +373,33 @@ impl Witness {
             }
         }
         None
+    }
+
+    /// A log of the byzantine partner of which one honest host lacks an entry that is addressed to it
+    /// and to another that has it, while neither has said so.
+    fn hidden_and_not_found(&self, hosts: &[Seen<'_>], liar: &Liar) -> Option<LogId> {
+        let logs: BTreeSet<LogId> = liar.hidden.iter().map(|(log, _)| *log).collect();
+        let excused = self.liar_signed_twice || !self.convicted.is_empty();
+        let unfound = |log: &LogId| !excused && !self.found_hidden.contains(&log.to_string());
+        logs.into_iter().filter(unfound).find(|log| {
+            let whole: Vec<BTreeMap<EntryId, Audience>> = self
+                .honest(hosts)
+                .map(|seen| {
+                    let batches = seen.disk.store.batches(log, 0, usize::MAX, usize::MAX);
+                    let batches = batches.unwrap_or_default();
+                    let entries = batches.iter().flat_map(Batch::entries);
+                    entries.map(|entry| (entry.id(), entry.header().audience)).collect()
+                })
+                .collect();
+            let members = |audience: &Audience| {
+                self.honest(hosts).all(|seen| audience.contains(seen.id.partner()))
+            };
+            let (Some(one), Some(other)) = (whole.first(), whole.get(1)) else { return false };
+            let differs = |a: &BTreeMap<EntryId, Audience>, b: &BTreeMap<EntryId, Audience>| {
+                a.iter().any(|(entry, audience)| members(audience) && !b.contains_key(entry))
+            };
+            differs(one, other) || differs(other, one)
+        })
     }
 
     /// Looks at everything once all honest hosts agree.

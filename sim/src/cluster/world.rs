@@ -574,7 +574,7 @@ impl<'a> World<'a> {
         let said = self.witness.taken == self.plan.statements.len() as u64;
         let disagreement = self
             .witness
-            .disagreement(&seen)
+            .disagreement(&seen, self.liar.as_ref())
             .or_else(|| (!said).then(|| "a client still waits for its node".to_owned()));
         let Some(disagreement) = disagreement else {
             let liar = self.liar.as_ref();

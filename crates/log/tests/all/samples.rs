@@ -9,9 +9,9 @@ use std::path::Path;
 use base::Timestamp;
 use watchfire_log::testing::SeededRng;
 use watchfire_log::{
-    Complaint, ComplaintReason, Cosignature, CosignatureKind, EntryId, HighWater, HoldsRange,
-    IncarnationCause, IncarnationStart, LineCheck, Precedence, Pulse, RejectReason, StorageKey,
-    Write,
+    Complaint, ComplaintReason, Cosignature, CosignatureKind, CountStatement, EntryId, HighWater,
+    HoldsRange, IncarnationCause, IncarnationStart, LineCheck, Precedence, Pulse, RejectReason,
+    StorageKey, Tally, Write,
 };
 
 use crate::common::{Origin, Reader, at, draft, node, partner, world};
@@ -36,6 +36,18 @@ pub(crate) fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let witness = cosign(CosignatureKind::Witness, &secrets("JPN-1").witness);
     let holds = cosign(CosignatureKind::Holds, &secrets("JPN-1").holds);
     let range = HoldsRange::sign(node("JPN-1"), 2..4, checkpoint, at(60), &secrets("JPN-1").holds);
+    let mut tally = Tally::new();
+    tally.take(&sparse);
+    let everyone = world.charter.everyone();
+    let counted = tally.count(&everyone, sparse.end()).expect("all of it is counted");
+    let counts = CountStatement::sign(
+        world.charter.realm().clone(),
+        node("JPN-1"),
+        (log, sparse.end()),
+        (everyone, counted),
+        at(60),
+        &secrets("JPN-1").key,
+    );
     let note = checkpoint.to_note(&public)
         + &witness.to_note_line(&secrets("JPN-1").witness.verifying_key())
         + &holds.to_note_line(&secrets("JPN-1").holds.verifying_key());
@@ -67,6 +79,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("cosignature-witness-1.hex", witness.to_bytes()),
         ("cosignature-holds-1.hex", holds.to_bytes()),
         ("holds-range-1.hex", range.to_bytes()),
+        ("counts-1.hex", counts.to_bytes()),
         ("equivocation-1.hex", equivocation()),
         ("pulse-1.hex", pulse.to_body().content),
         ("incarnation-1.hex", start.to_body().content),

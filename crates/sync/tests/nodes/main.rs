@@ -4,6 +4,7 @@ extern crate watchfire_sync as sync;
 
 mod bulk;
 mod cluster;
+mod counts;
 mod editions;
 mod evidence;
 mod exchange;
