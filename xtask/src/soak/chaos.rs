@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::servers::Servers;
 use super::{commit, number};
 use crate::command::Given;
 use crate::demo;
@@ -70,6 +71,8 @@ struct Plan {
     seed: u64,
     /// Text put at the end of every node's configuration, such as another store; `{node}` is its name.
     more_config: String,
+    /// Whether each node's log is in a stream of NATS servers, which are killed as well.
+    jetstream: bool,
 }
 
 /// A node and the driver beside it.
@@ -92,7 +95,17 @@ pub(super) fn run(given: &Given) -> Result<Value, Error> {
         None => String::new(),
     };
     let seed = number(given, "--start", 1)?;
-    let plan = Plan { lasts: Duration::from_mins(minutes), seed, more_config };
+    let jetstream = match given.values("--store").last().copied() {
+        None | Some("sqlite") => false,
+        Some("jetstream") => true,
+        Some(other) => {
+            return Err(Error::Usage {
+                message: format!("expected `--store` with `sqlite` or `jetstream`, got `{other}`"),
+                hint: "the usual is `sqlite`".to_owned(),
+            });
+        }
+    };
+    let plan = Plan { lasts: Duration::from_mins(minutes), seed, more_config, jetstream };
     let root = tree::root();
     let program = demo::build_program(&root, "watchfire", "watchfire", &[])?;
     let folder = root.join("target").join(format!("chaos-{}", std::process::id()));
@@ -106,7 +119,9 @@ pub(super) fn run(given: &Given) -> Result<Value, Error> {
     } else {
         report["folder"] = json!(folder.display().to_string());
     }
-    report["command"] = json!(format!("cargo xtask soak chaos --minutes {minutes} --start {seed}"));
+    let store = if jetstream { " --store jetstream" } else { "" };
+    let command = format!("cargo xtask soak chaos --minutes {minutes} --start {seed}{store}");
+    report["command"] = json!(command);
     report["commit"] = json!(commit()?);
     Ok(report)
 }
@@ -115,6 +130,8 @@ struct Chaos {
     program: PathBuf,
     hosts: Hosts,
     members: Vec<Host>,
+    /// The servers of their stores, if they have any.
+    servers: Option<Servers>,
     random: u64,
 }
 
@@ -133,19 +150,21 @@ impl Chaos {
             let failed = |source| Error::File { path: config.clone(), source };
             let mut text = std::fs::read_to_string(&config).map_err(failed)?;
             text.push_str(&plan.more_config.replace("{node}", &name));
+            if plan.jetstream {
+                text = text.replace("engine = \"sqlite\"", &Servers::config());
+            }
             std::fs::write(&config, text).map_err(failed)?;
             members.push(Host { name, config, node: None, stopped: false });
         }
-        Ok(Self { program: program.to_owned(), hosts, members, random: plan.seed })
+        let servers = plan
+            .jetstream
+            .then(|| Servers::start(&tree::root(), folder, &hosts, PARTNERS.len()))
+            .transpose()?;
+        Ok(Self { program: program.to_owned(), hosts, members, servers, random: plan.seed })
     }
 
-    /// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): below `bound`.
     fn draw(&mut self, bound: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
+        draw(&mut self.random, bound)
     }
 
     fn place(&mut self) -> usize {
@@ -280,6 +299,7 @@ impl Chaos {
             "unanswered": unanswered, "mishaps": kinds, "agreed": agreed, "healed_s": healed_s,
             "missing": missing.len(), "missing_first": missing.first(),
             "digests": digests, "digests_equal": equal, "fsck_faults": faults,
+            "nats": self.servers.as_mut().map(Servers::report),
         }))
     }
 
@@ -319,7 +339,15 @@ impl Chaos {
                 }
                 next = now + Duration::from_millis(1_000 + self.draw(5_000));
             }
+            if let Some(mut servers) = self.servers.take() {
+                let turned = servers.turn(&self.hosts, |bound| draw(&mut self.random, bound));
+                self.servers = Some(servers);
+                turned?;
+            }
             std::thread::sleep(Duration::from_millis(50));
+        }
+        if let Some(servers) = &mut self.servers {
+            servers.heal(&self.hosts)?;
         }
         for (_, mishap, place) in lasting {
             self.undo(mishap, place)?;
@@ -411,7 +439,7 @@ impl Chaos {
     /// Stops every node and verifies its store; gives what is wrong.
     fn verify(&mut self) -> Result<Vec<String>, Error> {
         let mut faults = Vec::new();
-        for member in &mut self.members {
+        for (place, member) in self.members.iter_mut().enumerate() {
             if let Some(mut node) = member.node.take() {
                 drop(node.stdin.take());
                 let status = node.wait();
@@ -419,7 +447,8 @@ impl Chaos {
                     faults.push(format!("{} did not stop cleanly", member.name));
                 }
             }
-            let mut fsck = Command::new(&self.program);
+            // At the host, where the servers of its store are.
+            let mut fsck = self.hosts.program(place, &self.program);
             fsck.args(["fsck", "--json", "--config"]).arg(&member.config);
             let outcome = process::run_kept_stdout(fsck)?;
             let line = outcome.output.lines().last().unwrap_or_default();
@@ -438,7 +467,18 @@ impl Drop for Chaos {
         for place in 0..PARTNERS.len() {
             self.kill(place);
         }
+        // Before the namespaces go.
+        self.servers = None;
     }
+}
+
+/// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): below `bound`.
+fn draw(random: &mut u64, bound: u64) -> u64 {
+    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *random;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) % bound
 }
 
 /// A driver process and what reads it.

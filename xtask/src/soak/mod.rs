@@ -3,11 +3,12 @@
 //! | name | what runs |
 //! | --- | --- |
 //! | `cluster` | seeds of the simulated cluster, resumable |
-//! | `chaos` | three real nodes in network namespaces that are killed, stopped, cut off and starved |
+//! | `chaos` | three real nodes in network namespaces that are killed, stopped, cut off and starved; with `--store jetstream` on NATS servers that are killed too |
 
 mod chaos;
 mod cluster;
 mod driver;
+mod servers;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,11 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("--start", "SEED", "the first seed, or the seed of the schedule (default 1)"),
     Flag::value("--jobs", "COUNT", "cluster: threads (default: one a processor)"),
     Flag::value("--minutes", "COUNT", "chaos: how long (default 30)"),
+    Flag::value(
+        "--store",
+        "ENGINE",
+        "chaos: `sqlite` (default), or `jetstream` with servers that are killed",
+    ),
     Flag::value("--config", "FILE", "chaos: more lines of every node's configuration"),
     Flag::value("--node", "FILE", "driver: the node's configuration"),
     Flag::value("--get", "PATH", "driver: ask this and print the answer"),
