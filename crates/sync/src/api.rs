@@ -118,6 +118,27 @@ pub enum Input {
         /// The file.
         text: String,
     },
+    /// A frame of a bundle that was read to its signed end.
+    Carried {
+        /// Who exported it.
+        from: NodeId,
+        /// The bundle's number.
+        number: u64,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// Every frame of a bundle was given and is stored.
+    Imported {
+        /// Who exported it.
+        from: NodeId,
+        /// The bundle's number.
+        number: u64,
+    },
+    /// A bundle was written and is on a disk.
+    Exported {
+        /// What it was made of.
+        plan: crate::BundlePlan,
+    },
     /// Time has passed; due every [`crate::limits::TICK_EVERY`] of wall time.
     Tick,
 }

@@ -42,7 +42,7 @@ mod planted {
             let Ok(batch) = Batch::parse(bytes.clone()) else { return };
             let Some(record) = self.charter.node(batch.log().node) else { return };
             let Ok(checkpoint) = batch.checkpoint().clone().verify(&record.key) else { return };
-            let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn);
+            let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn.now);
             send(peer, batch.log().lane, &message, turn);
         }
 

@@ -35,6 +35,7 @@
 //! | `jump`, `backfill` | ahead of a long gap, and what fills it from behind |
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
 //! | `history` | which cosignatures are kept for good |
+//! | `bundle`, `carry` | the file of a line that carries files; what goes into one and comes out |
 //! | `preview`, `why` | what a release would send to whom; why somebody has or has not got an entry |
 //! | `counts` | entries of an audience counted, so that what is hidden from a member shows |
 //! | `gossip` | what others witnessed, passed on |
@@ -53,6 +54,8 @@
 mod api;
 mod backfill;
 mod bugs;
+mod bundle;
+mod carry;
 mod clock;
 mod config;
 mod counts;
@@ -86,6 +89,8 @@ pub use api::{
     Append, Arrival, Bulk, CloseReason, Input, Level, LineState, Op, Output, Refusal, Severity,
     Ticket,
 };
+pub use bundle::{BundleError, BundleHeader, BundlePiece, BundleReader, BundleWriter};
+pub use carry::{BundlePlan, Since, carried_batch};
 pub use config::Config;
 pub use editions::CharterHistory;
 pub use error::Error;

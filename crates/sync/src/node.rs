@@ -11,6 +11,7 @@ use log::{
 };
 
 use crate::api::{Input, Op, Output, Severity};
+use crate::carry::Carried;
 use crate::config::Config;
 use crate::editions::{CharterHistory, EditionsHeld};
 use crate::evidence::Evidence;
@@ -58,6 +59,8 @@ pub struct Node {
     pub(crate) evidence: BTreeMap<LogId, Evidence>,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) tickets: Tickets,
+    /// What goes and comes by file.
+    pub(crate) carried: BTreeMap<NodeId, Carried>,
     pub(crate) receipts: ReceiptQueue,
     /// Nodes that signed two histories, with the proof.
     pub(crate) suspended: BTreeMap<NodeId, Arc<[u8]>>,
@@ -164,6 +167,7 @@ impl Node {
             copies: BTreeMap::new(),
             evidence: BTreeMap::new(),
             tickets: Tickets::new(me),
+            carried: BTreeMap::new(),
             receipts: ReceiptQueue::default(),
             suspended: BTreeMap::new(),
             findings: Findings::new(),
@@ -207,6 +211,11 @@ impl Node {
                 }
             }
             Input::Charter { text } => self.take_charter(None, &text, &mut turn),
+            Input::Carried { from, number, frame } => {
+                self.take_carried(from, number, &frame, &mut turn);
+            }
+            Input::Imported { from, number } => self.imported(from, number, &mut turn),
+            Input::Exported { plan } => self.exported(&plan, &mut turn),
             Input::Tick => self.tick(&mut turn),
         }
         self.flush(&mut turn);

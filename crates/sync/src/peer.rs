@@ -87,7 +87,7 @@ impl Node {
         send(id, Precedence::Flash, &Message::Hello(hello), turn);
     }
 
-    fn hello(&self, to: NodeId) -> Hello {
+    pub(crate) fn hello(&self, to: NodeId) -> Hello {
         // An operator's node has a handful of logs; the limit only bounds what a frame may hold.
         let told = |(log, size)| match self.copies.get(&log) {
             Some(copy) => (log, copy.size_to_tell(to)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use base::NodeId;
+use base::{NodeId, Timestamp};
 use log::{
     Checkpoint, Cosignature, CosignatureKind, EquivocationProof, HoldsRange, LogId, Observation,
     Precedence, RejectReason, SignedCheckpoint, Verified, Write,
@@ -60,7 +60,7 @@ impl Node {
             &[CosignatureKind::Witness]
         };
         let above = copy.held_above_gap();
-        let mut message = self.cosigned(&checkpoint, kinds, turn);
+        let mut message = self.cosigned(&checkpoint, kinds, turn.now);
         if let (Some(range), Message::Cosigned { cosignatures, .. }) = (above, &mut message) {
             let key = &self.secrets.holds;
             let receipt = HoldsRange::sign(self.me, range, &checkpoint, turn.now, key);
@@ -69,7 +69,7 @@ impl Node {
         let below = copy.checkpoint_below().cloned();
         send(log.node, log.lane, &message, turn);
         if let Some(checkpoint) = below {
-            let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn);
+            let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn.now);
             send(log.node, log.lane, &message, turn);
         }
     }
@@ -78,14 +78,14 @@ impl Node {
         &self,
         checkpoint: &Verified<SignedCheckpoint>,
         kinds: &[CosignatureKind],
-        turn: &Turn<'_>,
+        now: Timestamp,
     ) -> Message {
         let sign = |kind: &CosignatureKind| {
             let key = match kind {
                 CosignatureKind::Witness => &self.secrets.witness,
                 CosignatureKind::Holds => &self.secrets.holds,
             };
-            Cosignature::sign(*kind, self.me, checkpoint, turn.now, key).to_bytes()
+            Cosignature::sign(*kind, self.me, checkpoint, now, key).to_bytes()
         };
         Message::Cosigned {
             checkpoint: checkpoint.to_bytes(),
@@ -120,7 +120,7 @@ impl Node {
             if others.is_empty() {
                 continue;
             }
-            let message = self.cosigned(&checkpoint, &[CosignatureKind::Witness], turn);
+            let message = self.cosigned(&checkpoint, &[CosignatureKind::Witness], turn.now);
             for peer in others {
                 send(peer, Precedence::Routine, &message, turn);
             }

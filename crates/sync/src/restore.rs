@@ -22,6 +22,7 @@ use log::{
 use crate::Error;
 use crate::api::{Arrival, Output, Severity};
 use crate::bugs::{self, Bug};
+use crate::carry::Carried;
 use crate::editions::CharterHistory;
 use crate::findings::Finding;
 use crate::gap::Gap;
@@ -84,6 +85,12 @@ impl Node {
         let mut turn = Turn { now, elapsed, entropy, out: &mut out };
         for head in heads {
             node.restore_log(store, head, &mut turn)?;
+        }
+        for peer in node.peers.keys().copied().collect::<Vec<_>>() {
+            let note = store.meta(&Carried::name(peer))?;
+            if let Some(carried) = note.as_deref().and_then(Carried::read) {
+                node.carried.insert(peer, carried);
+            }
         }
         for proof in store.equivocations()? {
             node.suspended.insert(proof.log().node, proof.to_bytes().into());

@@ -3,6 +3,7 @@
 extern crate watchfire_sync as sync;
 
 mod bulk;
+mod bundles;
 mod cluster;
 mod counts;
 mod editions;
