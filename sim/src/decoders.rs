@@ -12,9 +12,10 @@ use log::{
     Batch, Body, Charter, CharterDraft, Complaint, Cosignature, CosignatureKind, Draft, EpochRing,
     EquivocationProof, HighWater, HoldsRange, HybridClock, IncarnationStart, LaneMirror,
     LaneWriter, LineCheck, LogHead, LogId, LogState, NodeSecrets, Precedence, Pulse, Realm,
-    RootSecret, SignedCheckpoint, kinds,
+    RootSecret, SignedCheckpoint, SigningKey, kinds,
 };
 use sync::wire::{Hello, Jump, Message};
+use sync::{BundleHeader, BundlePiece, BundleReader, BundleWriter};
 
 /// One decoder.
 #[derive(Clone, Copy)]
@@ -36,6 +37,12 @@ pub const ALL: &[Decoder] = &[
         what: "frames of the line protocol",
         check: frames,
         seeds: frame_seeds,
+    },
+    Decoder {
+        name: "bundles",
+        what: "files of frames, for lines that carry files",
+        check: bundles,
+        seeds: bundle_seeds,
     },
     Decoder {
         name: "batches",
@@ -93,6 +100,8 @@ pub fn by_name(name: &str) -> Option<&'static Decoder> {
 struct Cast {
     charter: Charter,
     secrets: NodeSecrets,
+    /// The key of the node whose log it is.
+    their_key: SigningKey,
     log: LogId,
     /// A batch of one entry, whose body is the last of its bytes.
     one: Batch,
@@ -122,8 +131,64 @@ fn cast() -> &'static Cast {
         let drafts = vec![draft.clone(), draft];
         let appended = writer.append(drafts, &charter, &mut clock, now, &mut SeededRng::new(4));
         let one = appended.expect("a good batch").batch;
-        Cast { charter, secrets, log, one }
+        Cast { charter, secrets, their_key: theirs.key, log, one }
     })
+}
+
+/// A file read whole and read byte by byte says the same, and no piece of it comes twice.
+fn bundles(bytes: &[u8]) {
+    let whole = bundle_pieces(bytes, bytes.len().max(1));
+    assert_eq!(whole, bundle_pieces(bytes, 1), "however its bytes come");
+    let header = whole.0.iter().filter(|piece| matches!(piece, BundlePiece::Header(_)));
+    assert!(header.count() <= 1, "a file has one header");
+    for piece in &whole.0 {
+        if let BundlePiece::Frame(frame) = piece {
+            frames(frame);
+        }
+    }
+}
+
+/// What a file gives, and whether it ended well.
+fn bundle_pieces(bytes: &[u8], step: usize) -> (Vec<BundlePiece>, Result<(), String>) {
+    let cast = cast();
+    let mut reader = BundleReader::new(&cast.charter, cast.secrets.node);
+    let mut pieces = Vec::new();
+    for part in bytes.chunks(step) {
+        reader.push(part);
+        loop {
+            match reader.next() {
+                Ok(Some(piece)) => pieces.push(piece),
+                Ok(None) => break,
+                Err(_) => return (pieces, Err("refused".to_owned())),
+            }
+        }
+    }
+    let ended = reader.finish().map_err(|error| error.to_string());
+    (pieces, ended)
+}
+
+fn bundle_seeds() -> Vec<Vec<u8>> {
+    let Cast { charter, secrets, their_key, log, .. } = cast();
+    let header = BundleHeader {
+        realm: realm(),
+        from: log.node,
+        to: secrets.node,
+        charter_edition: charter.edition(),
+        charter_hash: charter.fingerprint().0,
+        number: 1,
+        made: Timestamp::from_seconds(1_800_000_000),
+    };
+    let mut seeds = Vec::new();
+    for count in [0, 1, 3] {
+        let mut out = Vec::new();
+        let mut writer = BundleWriter::begin(header.clone(), &mut out);
+        for frame in frame_seeds().iter().take(count) {
+            writer.chunk(frame, &mut out);
+        }
+        writer.end(their_key, &mut out);
+        seeds.push(out);
+    }
+    seeds
 }
 
 fn frames(bytes: &[u8]) {

@@ -35,6 +35,19 @@ pub(crate) struct Carried {
     imported_number: u64,
     held: BTreeMap<LogId, u64>,
     exported: BTreeMap<LogId, u64>,
+    /// Since this process began; not kept.
+    counts: CarriedCounts,
+}
+
+/// What became of the frames of a node's bundles, since this process began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CarriedCounts {
+    /// Batches that were here already.
+    pub repeated: u64,
+    /// Batches that do not join what is here: entries before them are missing.
+    pub gaps: u64,
+    /// Batches, cosignatures and frames that were refused; findings say why.
+    pub refused: u64,
 }
 
 /// Logs one note may list.
@@ -80,9 +93,14 @@ impl Carried {
             imported_number: u64::from_be_bytes(*imported),
             held,
             exported: sent,
+            counts: CarriedCounts::default(),
         })
     }
 }
+
+/// How far some logs were taken at some moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken(BTreeMap<LogId, (u64, u64)>);
 
 /// What the next bundle for a node is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,6 +232,19 @@ impl Node {
         if !self.peers.contains_key(&from) {
             return;
         }
+        let before = self.counters;
+        self.take_frame(from, number, frame, turn);
+        let now = self.counters;
+        let counts = &mut self.carried.entry(from).or_default().counts;
+        counts.repeated += now.duplicates - before.duplicates;
+        counts.gaps += now.gaps - before.gaps;
+        counts.refused += (now.batches_refused - before.batches_refused)
+            + (now.notes_refused - before.notes_refused)
+            + (now.malformed - before.malformed)
+            + (now.overflow - before.overflow);
+    }
+
+    fn take_frame(&mut self, from: NodeId, number: u64, frame: &[u8], turn: &mut Turn<'_>) {
         match Message::decode(frame) {
             Ok(Message::Hello(hello)) if hello.node == from => {
                 // What a file brings is late: it changes the picture, and is to page nobody.
@@ -242,11 +273,24 @@ impl Node {
         }
     }
 
-    /// Whether everything taken so far of a node's logs, and of this node's own old ones, is in the store.
-    pub fn is_stored_of(&self, node: NodeId) -> bool {
+    /// How far a node's logs, and this node's own old ones, are taken: verified, stored or not.
+    pub fn taken_of(&self, node: NodeId) -> Taken {
         let whose = |log: &LogId| log.node == node || log.node == self.me;
-        let mut copies = self.copies.iter().filter(|(log, _)| whose(log));
-        copies.all(|(_, copy)| copy.is_stored())
+        let copies = self.copies.iter().filter(|(log, _)| whose(log));
+        Taken(copies.map(|(log, copy)| (*log, (copy.received(), copy.newest()))).collect())
+    }
+
+    /// Whether all of that is in the store.
+    pub fn has_stored(&self, taken: &Taken) -> bool {
+        taken.0.iter().all(|(log, (size, newest))| {
+            let copy = self.copies.get(log);
+            copy.is_some_and(|copy| copy.durable() >= *size && copy.newest_durable() >= *newest)
+        })
+    }
+
+    /// What became of a node's bundles since this process began.
+    pub fn carried_counts(&self, node: NodeId) -> CarriedCounts {
+        self.carried.get(&node).map(|known| known.counts).unwrap_or_default()
     }
 
     /// The number of the last bundle imported from a node, and of the last one exported to it.

@@ -90,7 +90,7 @@ pub use api::{
     Ticket,
 };
 pub use bundle::{BundleError, BundleHeader, BundlePiece, BundleReader, BundleWriter};
-pub use carry::{BundlePlan, Since, carried_batch};
+pub use carry::{BundlePlan, CarriedCounts, Since, Taken, carried_batch};
 pub use config::Config;
 pub use editions::CharterHistory;
 pub use error::Error;

@@ -220,11 +220,6 @@ impl Mirrored {
         self.pending_bytes + bytes <= limits::MIRROR_PENDING_BYTES_MAX
     }
 
-    /// Whether nothing taken waits for the store.
-    pub(crate) fn is_stored(&self) -> bool {
-        self.storing.is_none() && self.pending.is_empty()
-    }
-
     pub(crate) fn add_gap(&mut self, gap: Option<Gap>) {
         self.gap = Gap::join(self.gap, gap);
     }

@@ -80,6 +80,18 @@ export interface CancelReport {
   warning: WarningId;
 }
 
+/** What frames of a bundle brought; all of it is stored. */
+export interface CarriedAnswer {
+  /** Entries that were new here. */
+  entries: number;
+  /** Batches that could not be joined because entries before them are missing: an earlier bundle is. */
+  gaps: number;
+  /** Batches, cosignatures and frames that were refused; the findings say why. */
+  refused: number;
+  /** Batches that were here already. */
+  repeated: number;
+}
+
 /** One item that came, changed or went. */
 export interface Change {
   /** The collection. */
@@ -245,6 +257,14 @@ export interface EntryReceipts {
   precedence: string;
   /** The answer in one sentence. */
   summary: string;
+}
+
+/** A node and the number of a bundle for it. */
+export interface ExportedNote {
+  /** Its number. */
+  number: number;
+  /** Whom the bundle is for. */
+  to: NodeId;
 }
 
 /** Something an operator should know. */
@@ -527,6 +547,34 @@ export interface PictureClock {
   epoch: Timestamp;
   /** Picture seconds per wall second; 1 outside exercises. */
   rate: number;
+}
+
+/** What the next bundle for a node is made of. */
+export interface Plan {
+  /** The charter edition in force at this node. */
+  charter_edition: number;
+  /** Its hash, hexadecimal. */
+  charter_hash: string;
+  /** The first frames, base 64. */
+  frames: string[];
+  /** Then the stored batches of these logs. */
+  logs: PlannedLog[];
+  /** The time in it. */
+  made: Timestamp;
+  /** Which bundle from this node to that one. */
+  number: number;
+  /** Whom it is for. */
+  to: NodeId;
+}
+
+/** A part of a log that goes into a bundle. */
+export interface PlannedLog {
+  /** The one after the last. */
+  end: number;
+  /** The first entry. */
+  from: number;
+  /** The log. */
+  log: string;
 }
 
 /** One plot of a scan. */

@@ -66,7 +66,8 @@ fn import(cluster: &mut Cluster, at: usize, file: &[u8]) -> Result<(), BundleErr
             BundlePiece::End => {
                 let header = header.as_ref().unwrap();
                 let (from, number) = (header.from, header.number);
-                assert!(cluster.node(at).is_stored_of(from));
+                let node = cluster.node(at);
+                assert!(node.has_stored(&node.taken_of(from)));
                 cluster.input(at, Input::Imported { from, number });
             }
         }

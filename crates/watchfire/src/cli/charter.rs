@@ -95,8 +95,8 @@ pub(super) struct InitArguments {
     #[arg(long)]
     epoch: Option<Timestamp>,
     /// Over what the lines of that exercise run
-    #[arg(long, value_parser = ["tcp", "quic"], default_value = "tcp", requires = "exercise")]
-    carrier: String,
+    #[arg(long, value_parser = carrier, default_value = "tcp", requires = "exercise")]
+    carrier: Carrier,
     /// Exercise seconds per second
     #[arg(long, default_value_t = 1.0)]
     rate: f64,
@@ -114,6 +114,13 @@ pub(super) struct SignArguments {
     /// The signed copy to make; the draft itself is replaced if absent
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// The carrier of this name.
+pub(super) fn carrier(word: &str) -> Result<Carrier, String> {
+    let names = Carrier::ALL.map(Carrier::as_str);
+    let found = Carrier::ALL.into_iter().find(|carrier| carrier.as_str() == word);
+    found.ok_or_else(|| format!("expected one of `{}`, got `{word}`", names.join("`, `")))
 }
 
 impl CharterCommand {
@@ -153,7 +160,7 @@ impl InitArguments {
                 nodes: self.nodes,
                 radars: Vec::new(),
                 tuning: Tuning::default(),
-                carrier: if self.carrier == "quic" { Carrier::Quic } else { Carrier::Tcp },
+                carrier: self.carrier,
             },
             &self.hosts,
         )?;

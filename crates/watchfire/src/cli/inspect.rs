@@ -205,6 +205,7 @@ impl FsckArguments {
             Err(error) => faults.push(error.to_string()),
             Ok(AnyOpened { store, faults: found, .. }) => {
                 faults.extend(found);
+                faults.extend(store.integrity());
                 being.follow(&store)?;
                 let mut high_water =
                     log::HighWater::new(being.charter.realm().clone(), being.config.node);

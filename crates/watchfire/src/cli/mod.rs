@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod bundle;
 mod charter;
 mod explain;
 mod ingest;
@@ -68,6 +69,9 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Put a backup back at a stopped node, or rehearse it
     Restore(backup::RestoreArguments),
+    /// Write and read the files of lines on which nothing but files goes
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// List the domains and their kinds of statement
     Domains {
         /// As the documentation's index
@@ -188,6 +192,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Fsck(arguments) => arguments.run(),
         Command::Backup(arguments) => arguments.run(),
         Command::Restore(arguments) => arguments.run(),
+        Command::Bundle(command) => command.run(),
         Command::Domains { markdown } => {
             print(&inspect::domains(markdown));
             Ok(())

@@ -50,6 +50,7 @@ impl Core {
             Question::Act { warning, act, note, reply } => self.act(&warning, act, note, reply),
             Question::Explain(question) => self.explain(question),
             Question::Charter(question) => self.answer_charter(question),
+            Question::Carry(question) => self.carry(question),
             Question::Subscribe { view, seen, reply } => {
                 drop(reply.send(self.views.subscribe(&view, seen, self.clock.now())));
             }

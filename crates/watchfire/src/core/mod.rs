@@ -12,6 +12,7 @@ pub(crate) mod answers;
 mod ask;
 pub(crate) mod bulk;
 pub(crate) mod charter;
+pub(crate) mod carry;
 mod effects;
 pub(crate) mod explain;
 pub(crate) mod items;
@@ -121,6 +122,7 @@ pub(crate) enum Question {
     },
     Explain(explain::Explain),
     Charter(charter::CharterQuestion),
+    Carry(carry::Carry),
     Subscribe {
         view: ViewName,
         seen: Option<EventId>,
@@ -206,6 +208,7 @@ pub(crate) struct Core {
     fold_micros: Histogram,
     shown: std::time::Instant,
     refolding: Refolding,
+    carrying: carry::Carrying,
     probe: Option<Probe>,
     /// Last index and count of the facts that came in this turn, by log, while somebody measures.
     probed: BTreeMap<LogId, (u64, u64)>,
@@ -325,6 +328,7 @@ impl Core {
             fold_micros: Histogram::default(),
             shown: crate::clock::instant(),
             refolding: Refolding::default(),
+            carrying: carry::Carrying::default(),
             probe,
             probed: BTreeMap::new(),
         };
@@ -365,6 +369,7 @@ impl Core {
                     break;
                 }
             }
+            self.settle_carried();
             self.look();
             if let Some(why) = self.store_stopped.take() {
                 return Some(why);

@@ -7,6 +7,7 @@
 mod assets;
 mod auth;
 mod bulk;
+mod bundles;
 mod explain;
 mod handlers;
 mod metrics;

@@ -3,12 +3,13 @@
 use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{App, bulk, explain, handlers};
+use super::{App, bulk, bundles, explain, handlers};
 use crate::console::Collections;
 use crate::core::answers::{
     Acted, Appended, BulkAppended, Digest, EntryAnswer, Ingested, Link, Proposal, Status,
     WarningNote,
 };
+use crate::core::carry::{CarriedAnswer, ExportedNote, Plan};
 use crate::core::charter::{CharterAnswer, CharterFile};
 use crate::core::explain::{EntryReceipts, Preview, WhyAnswer};
 
@@ -65,6 +66,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(writing());
     routes.extend(explaining());
     routes.extend(chartering());
+    routes.extend(carrying());
     routes
 }
 
@@ -339,6 +341,59 @@ fn chartering() -> Vec<Route> {
             "Put a newer charter or roster in force; for local commands",
             Some(Body::json::<CharterFile>()),
             post(handlers::adopt_charter),
+        ),
+    ]
+}
+
+fn carrying() -> Vec<Route> {
+    let route = |method, path, name, summary, query, request, response, handler| Route {
+        method,
+        path,
+        name,
+        tag: "bundles",
+        summary,
+        query,
+        request,
+        response,
+        handler,
+    };
+    vec![
+        route(
+            "get",
+            "/api/v1/bundles/plan",
+            "bundle_plan",
+            "What the next bundle for a node is made of; for local commands",
+            &[
+                ("to", "the node it is for"),
+                ("since", "acknowledged (if absent), exported or start: where logs begin in it"),
+            ],
+            None,
+            Body::json::<Plan>(),
+            get(bundles::plan),
+        ),
+        route(
+            "post",
+            "/api/v1/bundles/exported",
+            "bundle_exported",
+            "The bundle that was planned last is whole and on a disk; for local commands",
+            &[],
+            Some(Body::json::<ExportedNote>()),
+            Body::json::<ExportedNote>(),
+            post(bundles::exported),
+        ),
+        route(
+            "post",
+            "/api/v1/bundles/frames",
+            "bundle_frames",
+            "Frames of a bundle that was read to its signed end; for local commands",
+            &[
+                ("from", "the node that made the bundle"),
+                ("number", "the bundle's number"),
+                ("last", "true with the last frames of it"),
+            ],
+            Some(Body::Text("application/octet-stream")),
+            Body::json::<CarriedAnswer>(),
+            post(bundles::frames),
         ),
     ]
 }

@@ -63,12 +63,8 @@ impl AnyStore {
         let Being { config, charter, .. } = being;
         match &config.store {
             Engine::Sqlite => {
-                let store = SqliteStore::open(&config.database(), access)?;
-                let faults = match access {
-                    Access::Read => store.integrity(),
-                    Access::Write => Vec::new(),
-                };
-                Ok(AnyOpened { store: Self::Sqlite(store), unknown: Vec::new(), faults })
+                let store = Self::Sqlite(SqliteStore::open(&config.database(), access)?);
+                Ok(AnyOpened { store, unknown: Vec::new(), faults: Vec::new() })
             }
             Engine::Jetstream(settings) => {
                 let opening = jetstream::Opening {
@@ -86,6 +82,14 @@ impl AnyStore {
                 };
                 Ok(AnyOpened { store: Self::JetStream(store), unknown, faults })
             }
+        }
+    }
+
+    /// What the engine's own check finds wrong; of a journal, opening it has found that.
+    pub(crate) fn integrity(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite(store) => store.integrity(),
+            Self::JetStream(_) => Vec::new(),
         }
     }
 

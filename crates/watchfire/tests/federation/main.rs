@@ -6,6 +6,7 @@
 
 mod audit;
 mod backup;
+mod bundles;
 mod damage;
 mod disk_full;
 mod editions;

@@ -111,6 +111,11 @@ impl Federation {
 
     /// So many nodes for each of these partners.
     pub(crate) fn of(name: &str, partners: &str, nodes: u16) -> Self {
+        Self::over(&carrier(), name, partners, nodes)
+    }
+
+    /// The same with all lines over this carrier.
+    pub(crate) fn over(carrier: &str, name: &str, partners: &str, nodes: u16) -> Self {
         let folder =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::remove_dir_all(&folder).ok();
@@ -125,7 +130,7 @@ impl Federation {
             "--nodes".as_ref(),
             nodes.to_string().as_ref(),
             "--carrier".as_ref(),
-            carrier().as_ref(),
+            carrier.as_ref(),
         ]);
         assert!(ended.success, "{ended:#?}");
         let federation = Self { folder };

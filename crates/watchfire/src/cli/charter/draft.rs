@@ -64,10 +64,7 @@ fn line(text: &str) -> Result<LineRecord, String> {
     let (from, to) = (node()?, node()?);
     let carrier = match words.next() {
         None => Carrier::Tcp,
-        Some(word) => Carrier::ALL
-            .into_iter()
-            .find(|carrier| carrier.as_str() == word)
-            .ok_or_else(|| format!("expected a carrier, got `{word}`"))?,
+        Some(word) => super::carrier(word)?,
     };
     words.next().map_or(Ok(LineRecord { from, to, carrier }), |_| Err(bad()))
 }
