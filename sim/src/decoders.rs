@@ -156,7 +156,7 @@ fn bundle_pieces(bytes: &[u8], step: usize) -> (Vec<BundlePiece>, Result<(), Str
     for part in bytes.chunks(step) {
         reader.push(part);
         loop {
-            match reader.next() {
+            match reader.piece() {
                 Ok(Some(piece)) => pieces.push(piece),
                 Ok(None) => break,
                 Err(_) => return (pieces, Err("refused".to_owned())),

@@ -225,7 +225,7 @@ impl<'a> BundleReader<'a> {
         }
     }
 
-    /// Takes bytes that follow those before. What [`BundleReader::next`] has not given yet stays here, so
+    /// Takes bytes that follow those before. What [`BundleReader::piece`] has not given yet stays here, so
     /// it is asked until it has nothing before more is pushed.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.at);
@@ -238,7 +238,7 @@ impl<'a> BundleReader<'a> {
     }
 
     /// The next piece, or nothing until more bytes are pushed.
-    pub fn next(&mut self) -> Result<Option<BundlePiece>, BundleError> {
+    pub fn piece(&mut self) -> Result<Option<BundlePiece>, BundleError> {
         if self.ended {
             return match self.rest().len() {
                 0 => Ok(None),
@@ -443,8 +443,8 @@ mod tests {
         BundleWriter::begin(header, &mut out);
         out.extend_from_slice(&u32::MAX.to_be_bytes());
         reader.push(&out);
-        assert!(matches!(reader.next(), Ok(Some(BundlePiece::Header(_)))));
-        let refused = reader.next().unwrap_err().to_string();
+        assert!(matches!(reader.piece(), Ok(Some(BundlePiece::Header(_)))));
+        let refused = reader.piece().unwrap_err().to_string();
         assert!(refused.contains("a chunk that a line could carry"), "{refused}");
     }
 }

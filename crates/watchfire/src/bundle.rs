@@ -157,7 +157,7 @@ fn walk(
     loop {
         let count = input.read(&mut piece).map_err(|error| Error::file("read", file, error))?;
         reader.push(&piece[..count]);
-        while let Some(next) = reader.next().map_err(|error| refuse(&error))? {
+        while let Some(next) = reader.piece().map_err(|error| refuse(&error))? {
             match next {
                 BundlePiece::Header(read) => header = Some(read),
                 BundlePiece::Frame(frame) => {

@@ -46,7 +46,7 @@ fn pieces(
     let mut found = Vec::new();
     for bytes in file.chunks(step) {
         reader.push(bytes);
-        while let Some(piece) = reader.next()? {
+        while let Some(piece) = reader.piece()? {
             found.push(piece);
         }
     }
@@ -183,7 +183,7 @@ fn files_for_others_of_other_realms_or_signed_by_others_are_refused() {
     let me: NodeId = "JPN-1".parse().unwrap();
     let mut reader = BundleReader::new(&strangers.charter, me);
     reader.push(&file);
-    assert!(matches!(reader.next(), Err(BundleError::Foreign { what: "realm", .. })));
+    assert!(matches!(reader.piece(), Err(BundleError::Foreign { what: "realm", .. })));
     let plan = cluster.node(KOR).bundle_plan(me, Since::Start, cluster.now).unwrap();
     let mut forged = Vec::new();
     let writer = BundleWriter::begin(plan.header, &mut forged);
