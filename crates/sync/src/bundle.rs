@@ -17,7 +17,8 @@
 //! newline. Nothing is preallocated from a count or length that came: a buffer grows with its bytes.
 //!
 //! Frames are those a line would have carried, in its order: a hello (what the exporting node holds, and
-//! so what it acknowledges), proofs of equivocation, cosignatures, batches projected for the receiver. The
+//! so what it acknowledges), charters, proofs of equivocation, cosignatures, batches projected for the
+//! receiver. The
 //! receiver verifies each of them as if it had come over a line.
 
 use base::{NodeId, PartnerId, Timestamp, limits};

@@ -50,6 +50,8 @@ pub struct CarriedCounts {
     pub refused: u64,
 }
 
+/// Charter files that go with a bundle: those put in force last, the one in force at the end.
+const CHARTERS_CARRIED_MAX: usize = 4;
 /// Logs one note may list.
 const LOGS_MAX: usize = crate::limits::HELLO_LOGS_MAX;
 
@@ -138,6 +140,9 @@ impl Node {
             made: now,
         };
         let mut frames = vec![Message::Hello(self.hello(to)).encode()];
+        // The other node may have no other way to learn of them.
+        let charters = self.editions.newest(CHARTERS_CARRIED_MAX);
+        frames.extend(charters.map(|text| Message::Charter(text.to_owned()).encode()));
         for proof in self.suspended.values() {
             frames.push(Message::Contested(proof.to_vec()).encode());
         }
@@ -264,6 +269,7 @@ impl Node {
                 self.on_cosigned(from, &checkpoint, &cosignatures, turn);
             }
             Ok(Message::Contested(proof)) => self.on_contested(from, &proof, turn),
+            Ok(Message::Charter(text)) => self.take_charter(Some(from), &text, turn),
             // What only makes sense while both ends listen.
             Ok(_) => {}
             Err(error) => {

@@ -112,6 +112,12 @@ impl EditionsHeld {
         }
     }
 
+    /// The texts of those put in force last, at most `count`, the one in force at the end.
+    pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = &str> {
+        let skipped = self.files.len().saturating_sub(count);
+        self.files.iter().skip(skipped).map(|charter| charter.text())
+    }
+
     /// The newest file of an edition.
     fn of_edition(&self, edition: u32) -> Option<&Arc<Charter>> {
         self.files.iter().rev().find(|charter| charter.edition() == edition)

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::core::carry::{CarriedAnswer, ExportedNote, Plan, write_frames};
 use crate::error::Error;
 use crate::node::Being;
-use crate::store::{Access, AnyOpened, AnyStore};
+use crate::store::{Access, AnyOpened, AnyStore, Engine};
 
 #[derive(clap::Subcommand)]
 pub(super) enum BundleCommand {
@@ -65,14 +65,16 @@ fn print_json(value: &Value) {
 
 impl ExportArguments {
     fn run(&self) -> Result<(), Error> {
-        let being = Being::read(&self.node.config)?;
+        let mut being = Being::read(&self.node.config)?;
         let client = Client::of(&being.config)?;
         let path = format!("/api/v1/bundles/plan?to={}&since={}", self.to, self.since);
-        let plan = client.get::<Plan>(&path)?.read(being.config.node, &being.charter);
-        let plan = plan.map_err(|message| {
-            Error::input(message, "give the charter and program that the running node has")
-        })?;
+        let plan: Plan = client.get(&path)?;
+        // After the plan, so that everything in the plan is seen.
         let AnyOpened { store, .. } = AnyStore::open(&being, Access::Read)?;
+        being.follow(&store)?;
+        let plan = plan.read(being.config.node, &being.charter).map_err(|message| {
+            Error::input(message, "a newer charter has just come into force: export again")
+        })?;
         let exported = bundle::write(&plan, &store, &being.charter, &being.secrets, &self.file)?;
         // Only now the next one may begin after it.
         let note = ExportedNote { to: exported.to, number: exported.number };
@@ -92,8 +94,12 @@ impl ExportArguments {
 
 impl ImportArguments {
     fn run(&self) -> Result<(), Error> {
-        let being = Being::read(&self.node.config)?;
+        let mut being = Being::read(&self.node.config)?;
         let client = Client::of(&being.config)?;
+        if being.config.store != Engine::Sqlite {
+            let AnyOpened { store, .. } = AnyStore::open(&being, Access::Read)?;
+            being.follow(&store)?;
+        }
         let (charter, me) = (&being.charter, being.config.node);
         let mut brought = CarriedAnswer::default();
         let (header, chunks) = bundle::read(&self.file, charter, me, |header, frames, last| {

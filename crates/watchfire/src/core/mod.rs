@@ -11,8 +11,8 @@
 pub(crate) mod answers;
 mod ask;
 pub(crate) mod bulk;
-pub(crate) mod charter;
 pub(crate) mod carry;
+pub(crate) mod charter;
 mod effects;
 pub(crate) mod explain;
 pub(crate) mod items;
