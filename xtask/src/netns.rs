@@ -100,6 +100,11 @@ impl Hosts {
         ["ip", "netns", "exec", &self.namespace(place)].map(str::to_owned)
     }
 
+    /// The words of the command that plugs a host's line, with `up` or `down` to follow.
+    pub(crate) fn plug_words(&self, place: usize) -> [String; 6] {
+        ["ip", "-n", &self.hub(), "link", "set", &port(place)].map(str::to_owned)
+    }
+
     /// Plugs a host's line in or out.
     pub(crate) fn plug(&self, place: usize, up: bool) -> Result<(), Error> {
         let state = if up { "up" } else { "down" };

@@ -1,7 +1,8 @@
 //! Measurements of this machine's nodes.
 //!
 //! [`mod@exchange`] is `watchfire bench exchange`: throughput and idle latency of two processes;
-//! [`mod@flash`] is `watchfire bench flash`: FLASH over a slow line, idle and beside a backlog.
+//! [`mod@flash`] is `watchfire bench flash`: FLASH over a slow line, idle and beside a backlog;
+//! [`mod@catchup`] is `watchfire bench catchup`: a partner that was cut off for long.
 //!
 //! `watchfire bench line`: two real nodes in this process, joined by a real TLS line on loopback.
 //!
@@ -10,6 +11,7 @@
 //! partner's `holds` receipt coming back (durable there too). One statement at a time: latency of an
 //! idle line.
 
+mod catchup;
 mod child;
 mod cpu;
 mod exchange;
@@ -36,6 +38,7 @@ use crate::error::Error;
 use crate::federation::{self, Plan};
 use crate::node::{self, Being};
 
+pub(crate) use catchup::{Catchup, Sink, catchup, sink};
 pub(crate) use exchange::{Exchange, exchange};
 pub(crate) use flash::{Flash, flash};
 pub(crate) use partner::run as partner;

@@ -4,6 +4,7 @@
 //! and, where it has them, `peers`, `limits` and `goals`. This module adds `machine` and, for
 //! benchmarks, the machine's own limits measured in the same run.
 
+mod catchup;
 pub(crate) mod core_nats;
 mod flash;
 mod machine;
@@ -79,6 +80,12 @@ const BENCHES: &[Measure] = &[
         name: "flash",
         what: "a FLASH round trip over slow lines, idle and beside a backlog, beside NATS core",
         program: Program::Own(flash::measure),
+        peers: None,
+    },
+    Measure {
+        name: "catchup",
+        what: "a partner that is a million entries behind, and FLASH meanwhile, over 100 Mbit/s",
+        program: Program::Own(catchup::measure),
         peers: None,
     },
 ];
@@ -257,7 +264,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = named("bench", BENCHES, Some("moon")).err().expect("no such bench");
         assert_eq!(error.to_string(), "expected a name that `bench` knows, got `moon`");
-        assert_eq!(error.hint(), Some("the names are: machine, line, exchange, flash"));
+        assert_eq!(error.hint(), Some("the names are: machine, line, exchange, flash, catchup"));
         assert!(named("validate", VALIDATIONS, None).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! The partner's process as the measuring one sees it; [`mod@super::partner`] is what runs in it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc as std_mpsc;
@@ -23,6 +23,8 @@ pub(super) struct Partner {
 pub(super) enum Said {
     Up,
     Folded { last: EntryId, wall: Timestamp },
+    /// A digest, or why there is none.
+    Digest(Result<String, String>),
 }
 
 fn said(line: &str) -> Option<Said> {
@@ -33,6 +35,8 @@ fn said(line: &str) -> Option<Said> {
             last: words.next()?.parse().ok()?,
             wall: Timestamp::from_nanos(words.nth(1)?.parse().ok()?),
         }),
+        "digest" => Some(Said::Digest(Ok(words.next()?.to_owned()))),
+        "none" => Some(Said::Digest(Err(words.collect::<Vec<_>>().join(" ")))),
         _ => None,
     }
 }
@@ -75,7 +79,7 @@ impl Partner {
         loop {
             match partner.said.recv_timeout(PATIENCE) {
                 Ok(Said::Up) => return Ok(partner),
-                Ok(Said::Folded { .. }) => {}
+                Ok(_) => {}
                 Err(_) => return Err(no_answer("the partner's process to start")),
             }
         }
@@ -94,6 +98,20 @@ impl Partner {
                 }
                 Ok(_) => {}
                 Err(_) => return Err(no_answer("the partner to fold everything")),
+            }
+        }
+    }
+
+    /// Its digest of the common view at `cut`, or why it has none.
+    pub(super) fn digest(&mut self, cut: &str) -> Result<Result<String, String>, Error> {
+        let stdin = self.child.stdin.as_mut().expect("it was started with one");
+        let asked = writeln!(stdin, "digest {cut}").and_then(|()| stdin.flush());
+        asked.map_err(|_| no_answer("the partner's process to be asked"))?;
+        loop {
+            match self.said.recv_timeout(PATIENCE) {
+                Ok(Said::Digest(digest)) => return Ok(digest),
+                Ok(_) => {}
+                Err(_) => return Err(no_answer("the partner's digest")),
             }
         }
     }
@@ -117,6 +135,8 @@ mod tests {
         };
         assert_eq!((last.index, wall.as_nanos()), (7, 123));
         assert!(matches!(said("up"), Some(Said::Up)));
+        assert!(matches!(said("digest 0a"), Some(Said::Digest(Ok(digest))) if digest == "0a"));
+        assert!(matches!(said("none yet now"), Some(Said::Digest(Err(why))) if why == "yet now"));
         assert!(said("folded x").is_none() && said("").is_none());
     }
 }

@@ -69,6 +69,12 @@ pub(super) fn peak_mib(pid: u32) -> Option<u64> {
     line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib / 1024)
 }
 
+/// Lets the peak of a process begin anew (`man 5 proc`: `clear_refs`, 5).
+pub(super) fn forget_peak(pid: u32) {
+    // Where the system refuses, the peak is that of the whole run: higher, never lower.
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").ok();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

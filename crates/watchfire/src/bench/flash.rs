@@ -85,7 +85,7 @@ pub(crate) struct Flash {
     json: bool,
 }
 
-fn carrier(word: &str) -> Result<Carrier, String> {
+pub(super) fn carrier(word: &str) -> Result<Carrier, String> {
     match word {
         "quic" => Ok(Carrier::Quic),
         "tcp" => Ok(Carrier::Tcp),

@@ -105,6 +105,11 @@ enum BenchCommand {
     Exchange(crate::bench::Exchange),
     /// The round trip of FLASH over a slow line, idle and beside a saturating backlog
     Flash(crate::bench::Flash),
+    /// Catching up after a cut, and FLASH meanwhile, over a line between two hosts
+    Catchup(crate::bench::Catchup),
+    /// The far end of a plain stream that measures a line
+    #[command(hide = true)]
+    Sink(crate::bench::Sink),
     /// The other node of a measurement, ended by closing its standard input
     #[command(hide = true)]
     Partner(ConfigArgument),
@@ -205,6 +210,8 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Bench(BenchCommand::Line { samples, json }) => crate::bench::line(samples, json),
         Command::Bench(BenchCommand::Exchange(arguments)) => crate::bench::exchange(&arguments),
         Command::Bench(BenchCommand::Flash(arguments)) => crate::bench::flash(&arguments),
+        Command::Bench(BenchCommand::Catchup(arguments)) => crate::bench::catchup(&arguments),
+        Command::Bench(BenchCommand::Sink(arguments)) => crate::bench::sink(&arguments),
         Command::Bench(BenchCommand::Partner(node)) => crate::bench::partner(&node.config),
         Command::Bench(BenchCommand::Jetstream { kills, json }) => {
             crate::store::jetstream::soak::run(kills, json)

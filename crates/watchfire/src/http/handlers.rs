@@ -76,7 +76,7 @@ pub(super) async fn digest(State(app): State<App>, Query(query): Parameters) -> 
     app.ask(|reply| Question::Digest { view, cut, reply }).await?.map(Json)
 }
 
-fn cut_of(text: &str) -> Result<domains::Cut, Problem> {
+pub(crate) fn cut_of(text: &str) -> Result<domains::Cut, Problem> {
     text.split(',')
         .map(|pair| {
             let parsed = pair

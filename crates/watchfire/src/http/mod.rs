@@ -33,6 +33,7 @@ use crate::store::Reader;
 
 pub(crate) use assets::present as console_present;
 pub(crate) use auth::{Auth, random_token};
+pub(crate) use handlers::cut_of;
 pub(crate) use problem::Problem;
 
 /// What every handler can reach.
