@@ -1,12 +1,12 @@
 //! Three real nodes in network namespaces, with load on every lane, that are killed, stopped, cut off
 //! and starved by a seeded schedule; then everything heals and is compared.
 //!
-//! What must hold at the end: every acknowledged entry is at every node it is addressed to, `watchfire
-//! fsck` finds nothing anywhere, and the digests of the common view are equal at a common cut.
-//! Acknowledged means answered by the node, at whatever level.
+//! What must hold at the end: every acknowledged entry is at every node it is addressed to and is read
+//! back there as it was said, `watchfire fsck` finds nothing anywhere, and the digests of the common view
+//! are equal at a common cut. Acknowledged means answered by the node, at whatever level.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
@@ -272,16 +272,15 @@ impl Chaos {
         drop(heard);
         let counts = self.schedule(plan)?;
         let unanswered = drivers.into_iter().map(Driver::end).sum::<u64>();
-        let mut entries = BTreeSet::new();
+        let mut entries: BTreeMap<String, String> = BTreeMap::new();
         let mut levels: BTreeMap<String, u64> = BTreeMap::new();
         for line in acknowledged {
             let mut words = line.split(' ');
             let Some(entry) = words.next().filter(|entry| entry.contains('.')) else { continue };
-            let (lane, level) = (words.next().unwrap_or("?"), words.next().unwrap_or("?"));
-            *levels
-                .entry(format!("{lane} {level} {}", words.next().unwrap_or("?")))
-                .or_insert(0) += 1;
-            entries.insert(entry.to_owned());
+            let mut next = || words.next().unwrap_or("?");
+            let (lane, level, state, number) = (next(), next(), next(), next());
+            *levels.entry(format!("{lane} {level} {state}")).or_insert(0) += 1;
+            entries.insert(entry.to_owned(), number.to_owned());
         }
         let healed = Instant::now();
         let (cuts, agreed) = self.settle(&entries)?;
@@ -289,15 +288,18 @@ impl Chaos {
         let missing = missing(&entries, &cuts);
         let digests = self.digests(&cuts)?;
         let equal = digests.iter().collect::<BTreeSet<_>>().len() == 1 && !digests[0].is_empty();
+        let altered = self.read_back(&entries, &cuts)?;
         let faults = self.verify()?;
         let kinds: BTreeMap<&str, u64> =
             counts.iter().map(|(mishap, count)| (mishap.as_str(), *count)).collect();
         Ok(json!({
-            "sound": agreed && missing.is_empty() && equal && faults.is_empty() && !entries.is_empty(),
+            "sound": agreed && missing.is_empty() && altered.is_empty() && equal
+                && faults.is_empty() && !entries.is_empty(),
             "minutes": plan.lasts.as_secs() / 60, "seed": plan.seed,
             "acknowledged": entries.len(), "acknowledged_by_lane_and_level": levels,
             "unanswered": unanswered, "mishaps": kinds, "agreed": agreed, "healed_s": healed_s,
             "missing": missing.len(), "missing_first": missing.first(),
+            "altered_or_unread": altered.len(), "altered_or_unread_first": altered.first(),
             "digests": digests, "digests_equal": equal, "fsck_faults": faults,
             "nats": self.servers.as_mut().map(Servers::report),
         }))
@@ -396,7 +398,7 @@ impl Chaos {
     /// Waits until all nodes hold every acknowledged entry and all receipts; gives each one's sizes.
     fn settle(
         &self,
-        entries: &BTreeSet<String>,
+        entries: &BTreeMap<String, String>,
     ) -> Result<(Vec<BTreeMap<String, u64>>, bool), Error> {
         let begun = Instant::now();
         loop {
@@ -434,6 +436,40 @@ impl Chaos {
                 Ok(answer["digest"].as_str().unwrap_or_default().to_owned())
             })
             .collect()
+    }
+
+    /// Reads every log back at every node; gives each acknowledged entry that is not as it was said, with
+    /// the node.
+    fn read_back(
+        &self,
+        entries: &BTreeMap<String, String>,
+        cuts: &[BTreeMap<String, u64>],
+    ) -> Result<Vec<String>, Error> {
+        let mut altered = Vec::new();
+        for (place, cut) in cuts.iter().enumerate() {
+            let mut driver = self.driver(place)?;
+            driver.arg("--read").stdin(Stdio::piped()).stdout(Stdio::piped());
+            let failed = |source| Error::File { path: "xtask".into(), source };
+            let mut child = driver.spawn().map_err(failed)?;
+            let mut stdin = child.stdin.take().expect("its input is piped");
+            let logs: String = cut.iter().map(|(log, size)| format!("{log} {size}\n")).collect();
+            let asking = std::thread::spawn(move || {
+                // One that has ended has said what it could.
+                let _ = stdin.write_all(logs.as_bytes());
+            });
+            let stdout = child.stdout.take().expect("its output is piped");
+            let mut read = BTreeMap::new();
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some((entry, number)) = line.split_once(' ').filter(|_| !line.starts_with('{')) {
+                    read.insert(entry.to_owned(), number.to_owned());
+                }
+            }
+            let _ = asking.join();
+            let _ = child.wait();
+            let name = &self.members[place].name;
+            altered.extend(differing(entries, &read).map(|entry| format!("{name}: {entry}")));
+        }
+        Ok(altered)
     }
 
     /// Stops every node and verifies its store; gives what is wrong.
@@ -498,13 +534,22 @@ impl Driver {
 }
 
 /// Acknowledged entries that some node does not hold, all being addressed to all.
-fn missing(entries: &BTreeSet<String>, cuts: &[BTreeMap<String, u64>]) -> Vec<String> {
+fn missing(entries: &BTreeMap<String, String>, cuts: &[BTreeMap<String, u64>]) -> Vec<String> {
     let held = |entry: &str, cut: &BTreeMap<String, u64>| {
         let (log, index) = entry.rsplit_once('.')?;
         Some(*cut.get(log)? > index.parse::<u64>().ok()?)
     };
     let lacking = |entry: &&String| !cuts.iter().all(|cut| held(entry, cut).unwrap_or(false));
-    entries.iter().filter(lacking).cloned().collect()
+    entries.keys().filter(lacking).cloned().collect()
+}
+
+/// Acknowledged entries that were not read back with the number they were said with.
+fn differing<'a>(
+    entries: &'a BTreeMap<String, String>,
+    read: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a String> {
+    let differs = |(entry, number): &(&String, &String)| read.get(*entry) != Some(*number);
+    entries.iter().filter(differs).map(|(entry, _)| entry)
 }
 
 #[cfg(test)]
@@ -516,8 +561,18 @@ mod tests {
         let cut = |size| BTreeMap::from([("KOR-1.flash.00".to_owned(), size)]);
         let entries =
             ["KOR-1.flash.00.3", "KOR-1.flash.00.4", "JPN-1.flash.00.0"].map(str::to_owned);
-        let entries = BTreeSet::from(entries);
+        let entries = entries.map(|entry| (entry, "1".to_owned())).into_iter().collect();
         let got = missing(&entries, &[cut(9), cut(4)]);
         assert_eq!(got, ["JPN-1.flash.00.0", "KOR-1.flash.00.4"]);
+    }
+
+    #[test]
+    fn an_entry_differs_where_it_is_read_otherwise_or_not_at_all() {
+        let of = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+        };
+        let said = of(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        let read = of(&[("a", "1"), ("b", "3"), ("d", "9")]);
+        assert_eq!(differing(&said, &read).collect::<Vec<_>>(), ["b", "c"]);
     }
 }

@@ -1,8 +1,11 @@
 //! `cargo xtask soak driver`: what `chaos` runs beside each node, in its namespace.
 //!
-//! It appends statements in all four lanes for as long as its standard input stays open, and prints
-//! the id of each entry that the node acknowledged. With `--get PATH` it asks the node one thing and
-//! prints the answer.
+//! It appends statements in all four lanes for as long as its standard input stays open, one by one and
+//! on the ROUTINE lane many at once too, so that a partner that was away has something to catch up with;
+//! it prints the id, lane, level, state and number of each entry that the node acknowledged. With
+//! `--get PATH` it asks the node one thing and prints the answer. With `--read` it takes a log's name
+//! and a size a line and prints the number of every statement of a driver below that size, each with its
+//! id, as it reads them back from the node.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,6 +21,14 @@ use crate::error::Error;
 /// Each lane with the time between two of its statements, milliseconds.
 const LANES: [(&str, u64); 4] =
     [("flash", 400), ("immediate", 250), ("priority", 150), ("routine", 80)];
+/// Statements of one bulk append.
+const BULK: u64 = 48;
+/// Between two of them, milliseconds.
+const BULK_EVERY_MS: u64 = 1_000;
+/// Where the numbers of the statements of bulk appends begin.
+const BULK_FROM: u64 = 1_000_000_000;
+/// Entries read back at once.
+const READ_AT_ONCE: u64 = 500;
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -69,11 +80,14 @@ impl Api {
     }
 
     fn append(&self, proposal: &Value) -> Option<Value> {
+        self.post("/api/v1/entries", "application/json", &proposal.to_string())
+    }
+
+    fn post(&self, path: &str, media: &str, body: &str) -> Option<Value> {
         let bearer = self.bearer()?;
-        let asked = self.agent.post(format!("{}/api/v1/entries", self.url));
-        let asked = asked.header("authorization", &bearer);
-        let asked = asked.header("content-type", "application/json");
-        let mut answer = asked.send(proposal.to_string()).ok()?;
+        let asked = self.agent.post(format!("{}{path}", self.url));
+        let asked = asked.header("authorization", &bearer).header("content-type", media);
+        let mut answer = asked.send(body).ok()?;
         let text = answer.body_mut().read_to_string().ok()?;
         serde_json::from_str(&text).ok().filter(|_| answer.status().is_success())
     }
@@ -90,6 +104,9 @@ pub(super) fn run(given: &Given) -> Result<Value, Error> {
         let answer = api.get(path);
         return Ok(json!({ "sound": answer.is_some(), "answer": answer }));
     }
+    if given.has("--read") {
+        return Ok(json!({ "sound": read_back(&api) }));
+    }
     let (ended, refused) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for (lane, every_ms) in LANES {
@@ -97,6 +114,8 @@ pub(super) fn run(given: &Given) -> Result<Value, Error> {
             let config = Path::new(config);
             scope.spawn(move || drive(api, config, lane, every_ms, ended, refused));
         }
+        let (all, over, missed) = (&api, &ended, &refused);
+        scope.spawn(move || drive_bulk(all, &partner_of(Path::new(config)), over, missed));
         // The one who started this lets go when it is over.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         ended.store(true, Ordering::Relaxed);
@@ -112,8 +131,7 @@ fn drive(
     ended: &AtomicBool,
     refused: &AtomicU64,
 ) {
-    let partner = config.parent().and_then(|home| home.file_name()).unwrap_or_default();
-    let partner: String = partner.to_string_lossy().chars().take(3).collect();
+    let partner = partner_of(config);
     let mut number = 0_u64;
     while !ended.load(Ordering::Relaxed) {
         number += 1;
@@ -123,14 +141,69 @@ fn drive(
         let acknowledged = api.append(&proposal);
         if let Some(entry) = acknowledged.as_ref().and_then(|answer| answer["entry"].as_str()) {
             let state = acknowledged.as_ref().and_then(|answer| answer["state"].as_str());
-            let line = format!("{entry} {lane} {level} {}\n", state.unwrap_or("?"));
-            // A reader that is gone ends the run through standard input.
-            let _ = std::io::stdout().lock().write_all(line.as_bytes());
+            say(&format!("{entry} {lane} {level} {} {number}\n", state.unwrap_or("?")));
         } else {
             refused.fetch_add(1, Ordering::Relaxed);
         }
         std::thread::sleep(Duration::from_millis(every_ms));
     }
+}
+
+/// The partner whose node's folder holds `config`.
+fn partner_of(config: &Path) -> String {
+    let partner = config.parent().and_then(|home| home.file_name()).unwrap_or_default();
+    partner.to_string_lossy().chars().take(3).collect()
+}
+
+fn say(lines: &str) {
+    // A reader that is gone ends the run through standard input.
+    let _ = std::io::stdout().lock().write_all(lines.as_bytes());
+}
+
+/// Many statements in one append, again and again.
+fn drive_bulk(api: &Api, partner: &str, ended: &AtomicBool, refused: &AtomicU64) {
+    let mut number = BULK_FROM;
+    while !ended.load(Ordering::Relaxed) {
+        let content = |number| proposal(partner, "bulk", number, "local")["content"].to_string();
+        let lines: Vec<String> = (number..number + BULK).map(content).collect();
+        let path = "/api/v1/entries/bulk?kind=track.scan&precedence=routine&level=local";
+        let answer = api.post(path, "application/jsonl", &lines.join("\n"));
+        let last = answer.as_ref().and_then(|answer| answer["last"].as_str()?.rsplit_once('.'));
+        if let Some((log, last)) = last.and_then(|(log, last)| Some((log, last.parse::<u64>().ok()?))) {
+            let line = |at: u64| {
+                let (index, number) = (last + 1 + at - BULK, number + at);
+                format!("{log}.{index} routine bulk reached {number}\n")
+            };
+            say(&(0..BULK).map(line).collect::<String>());
+        } else {
+            refused.fetch_add(BULK, Ordering::Relaxed);
+        }
+        number += BULK;
+        std::thread::sleep(Duration::from_millis(BULK_EVERY_MS));
+    }
+}
+
+/// Reads back every log that is named; whether all could be read.
+fn read_back(api: &Api) -> bool {
+    let mut whole = true;
+    for line in std::io::stdin().lines().map_while(Result::ok) {
+        let Some((log, size)) = line.split_once(' ') else { continue };
+        let (mut next, size) = (0, size.parse::<u64>().unwrap_or(0));
+        while next < size {
+            let limit = READ_AT_ONCE.min(size - next);
+            let path = format!("/api/v1/entries?log={log}&from={next}&limit={limit}");
+            let answer = api.get(&path);
+            let entries = answer.as_ref().and_then(Value::as_array);
+            whole &= entries.is_some();
+            let numbers = entries.into_iter().flatten().filter_map(|entry| {
+                let number = entry["content"]["scan"].as_u64()?;
+                Some(format!("{} {number}\n", entry["id"].as_str()?))
+            });
+            say(&numbers.collect::<String>());
+            next += limit;
+        }
+    }
+    whole
 }
 
 /// A scan of nothing, with the number of its lane as that of the scan.

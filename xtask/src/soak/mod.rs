@@ -36,6 +36,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("--config", "FILE", "chaos: more lines of every node's configuration"),
     Flag::value("--node", "FILE", "driver: the node's configuration"),
     Flag::value("--get", "PATH", "driver: ask this and print the answer"),
+    Flag::switch("--read", "driver: print every statement of the logs named on standard input"),
     Flag::value("--report", "FILE", "write the report there as well"),
 ];
 
