@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::{NodeId, Timestamp};
-use log::{Audience, Fact, Precedence};
+use log::{Audience, EntryId, Fact, Precedence};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -202,6 +202,9 @@ pub struct Desire {
     pub precedence: Precedence,
     /// Its content.
     pub content: Vec<u8>,
+    /// What it rests on, where appending it calls somebody: it is not appended on late entries alone.
+    /// Empty where it calls nobody.
+    pub evidence: Vec<EntryId>,
 }
 
 /// Content bytes of a statement (postcard).

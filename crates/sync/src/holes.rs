@@ -134,6 +134,7 @@ impl Node {
     pub(crate) fn open_filled(&mut self, log: LogId, turn: &mut Turn<'_>) {
         let Self { copies, ring, .. } = self;
         let copy = copies.get_mut(&log).expect("only copies have holes");
+        let late = &mut copy.late;
         for kept in copy.holes.kept.values_mut() {
             if kept.unopened.is_empty() {
                 continue;
@@ -145,6 +146,7 @@ impl Node {
                 {
                     kept.unopened.remove(&index);
                     kept.changed = true;
+                    late.add(index..index + 1);
                     tell(Fact::new(&entry, body), Arrival::Backfilled, turn);
                 }
             }

@@ -234,6 +234,7 @@ impl Node {
             .and_then(|tree| copy.mirror.jump(checkpoint, tree, &jump.proof, &self.charter));
         match jumped {
             Ok((checkpoint, head)) => {
+                copy.late.add(newest..head.newest());
                 let note = Write::Meta { name: note_name(&log), value: checkpoint.to_bytes() };
                 copy.queue(Taken {
                     size: head.size(),

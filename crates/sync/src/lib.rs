@@ -31,6 +31,7 @@
 //! | `own` | own lanes: queue, batches, pulses |
 //! | `mirrored` | copies of other logs: verify, open, store, hold |
 //! | `gap` | what is addressed here and not held |
+//! | `late` | which entries came late, and so page nobody |
 //! | `holes` | old own logs put together from several partners' copies |
 //! | `jump`, `backfill` | ahead of a long gap, and what fills it from behind |
 //! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
@@ -68,6 +69,7 @@ mod gossip;
 mod history;
 mod holes;
 mod jump;
+mod late;
 pub mod limits;
 mod line;
 mod mirrored;

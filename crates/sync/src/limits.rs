@@ -44,6 +44,8 @@ pub const HELLO_LOGS_MAX: usize = 16_384;
 pub const HELLO_ISLANDS_MAX: usize = 4_096;
 /// Bytes that a later edition may add to a hello.
 pub const HELLO_LATER_BYTES_MAX: usize = 1_024;
+/// Runs of late entries kept of one copy; beyond it the two oldest are joined.
+pub const LATE_RUNS_MAX: usize = 64;
 /// Entries by which one lane of a peer is behind when it greets before it jumps ahead and the rest
 /// comes behind; a shorter gap is sent in order. [`Config::jump_entries`](crate::Config) may change it.
 pub const JUMP_ENTRIES: u64 = 512;

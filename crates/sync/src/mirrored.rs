@@ -21,6 +21,7 @@ use crate::findings::Finding;
 use crate::gap::Gap;
 use crate::gossip::Heard;
 use crate::holes::Holes;
+use crate::late::Late;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
 use crate::own::tell;
@@ -43,6 +44,8 @@ pub(crate) struct Mirrored {
     gap: Option<Gap>,
     /// Entries below this came after a break in the line.
     backfill_below: u64,
+    /// What came late.
+    pub(crate) late: Late,
     pending: VecDeque<Taken>,
     pending_bytes: usize,
     storing: Option<Taken>,
@@ -100,6 +103,7 @@ impl Mirrored {
             below: None,
             gap: None,
             backfill_below: 0,
+            late: Late::default(),
             pending: VecDeque::new(),
             pending_bytes: 0,
             storing: None,
@@ -452,10 +456,14 @@ impl Node {
             let wrapped = self.secrets.storage.wrap(batch.first(), &checkpoint.checkpoint, &opened);
             writes.push(Write::Bodies { log, end: batch.end(), wrapped });
         }
+        let held_up = self.is_held_up(&batch, turn);
         let copy = self.copies.get_mut(&log).expect("a batch was taken by its copy");
         copy.counts.take(&batch);
-        let late = backfill || batch.end() <= copy.backfill_below;
+        let late = backfill || (held_up && batch.end() <= copy.backfill_below);
         let arrival = if late { Arrival::Backfilled } else { Arrival::Live };
+        if late {
+            copy.late.add(batch.first()..batch.end());
+        }
         if gap.is_some() {
             copy.add_gap(gap);
             writes.extend(copy.gap.map(|gap| gap.note(&log)));
@@ -478,6 +486,12 @@ impl Node {
         self.store_copy(log, turn);
         self.check_ahead(log, turn);
         self.compare_counts_ahead(log, turn);
+    }
+
+    /// Whether all of a batch is older than what makes a line late: a shorter break was none.
+    fn is_held_up(&self, batch: &Batch, turn: &Turn<'_>) -> bool {
+        let newest = batch.entries().last().map(|entry| entry.header().logged);
+        newest.is_none_or(|logged| turn.now - logged >= self.config.scale(limits::LATE_AFTER))
     }
 
     fn check_stamp(&mut self, entry: &Verified<Entry>, turn: &mut Turn<'_>) {
@@ -588,6 +602,7 @@ impl Node {
             }
             last = Some(taken);
         }
+        writes.extend(copy.late.note(&log));
         copy.storing = last;
         self.store(Purpose::Mirror(log), log.lane, writes.into(), Vec::new(), turn);
         self.cosign_early_if_planted(log, turn);

@@ -27,6 +27,7 @@ use crate::editions::CharterHistory;
 use crate::findings::Finding;
 use crate::gap::Gap;
 use crate::jump;
+use crate::late::Late;
 use crate::limits;
 use crate::mirrored::Mirrored;
 use crate::node::{Node, NodeParts, Setup, Turn};
@@ -121,6 +122,9 @@ impl Node {
             self.copies.insert(log, copy);
             if let Some(value) = store.meta(&Gap::name(&log))? {
                 self.copy_mut(&log).add_gap(Gap::read(&value));
+            }
+            if let Some(value) = store.meta(&Late::name(&log))? {
+                self.copy_mut(&log).late = Late::read(&value).unwrap_or_default();
             }
         }
         let mut epochs = VecDeque::new();

@@ -27,6 +27,16 @@ describe('gaps', () => {
     ['a partner never heard', { lines: [{ ...line('JPN', 'lost'), last_heard: null }] }, [
       { kind: 'lost', partner: 'JPN', heard_ms: null },
     ]],
+    ['the logs of a partner that have a gap, added up', {
+      incomplete: [
+        { partner: 'USA', entries: 7 },
+        { partner: 'JPN', entries: 40 },
+        { partner: 'USA', entries: 3 },
+      ],
+    }, [
+      { kind: 'incomplete', partner: 'JPN', entries: 40 },
+      { kind: 'incomplete', partner: 'USA', entries: 10 },
+    ]],
     ['no live sensor', { 'track.sensors': [{ state: 'lost' }, { state: 'stale' }] }, [{ kind: 'sensors' }]],
     ['not one silent sensor of two', { 'track.sensors': [{ state: 'lost' }, { state: 'live' }] }, []],
     ['a degraded node', { node: [{ state: 'degraded', notes: ['disk full'] }] }, [{ kind: 'degraded', note: 'disk full' }]],

@@ -1,13 +1,15 @@
 /**
- * What the picture may lack: lost or late partners, no live sensor, a frozen display.
+ * What the picture may lack: lost or late partners, earlier statements on their way, no live sensor, a
+ * frozen display.
  * An empty list under a gap is never an all clear.
  */
-import type { Line, Sensor } from './model';
+import type { Incomplete, Line, Sensor } from './model';
 import { parseTime } from '../kit/format';
 import { itemsOf, nodeOf, type Picture } from './store';
 
 export type Gap =
   | { kind: 'lost' | 'late'; partner: string; heard_ms: number | null }
+  | { kind: 'incomplete'; partner: string; entries: number }
   | { kind: 'sensors' }
   | { kind: 'frozen'; seconds: number }
   | { kind: 'degraded'; note: string }
@@ -20,7 +22,7 @@ export function gapsOf(picture: Picture | null, silence_ms: number | null): Gap[
   if (picture === null) return [...gaps, { kind: 'waiting' }];
   const node = nodeOf(picture);
   if (node?.state === 'degraded') gaps.push({ kind: 'degraded', note: node.notes.join('; ') });
-  gaps.push(...partnerGaps(picture));
+  gaps.push(...partnerGaps(picture), ...incompleteGaps(picture));
   const sensors = [...itemsOf<Sensor>(picture, 'track.sensors').values()];
   if (sensors.length > 0 && !sensors.some((sensor) => sensor.state === 'live')) gaps.push({ kind: 'sensors' });
   return gaps;
@@ -40,6 +42,17 @@ function partnerGaps(picture: Picture): Gap[] {
     gaps.push({ kind, partner, heard_ms: heard.length === 0 ? null : Math.max(...heard) });
   }
   return gaps.sort((a, b) => Number(a.kind === 'late') - Number(b.kind === 'late'));
+}
+
+/** What fills a gap after a break comes behind all that is live, and calls nobody. */
+function incompleteGaps(picture: Picture): Gap[] {
+  const entries = new Map<string, number>();
+  for (const log of itemsOf<Incomplete>(picture, 'incomplete').values()) {
+    entries.set(log.partner, (entries.get(log.partner) ?? 0) + log.entries);
+  }
+  return [...entries]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([partner, count]) => ({ kind: 'incomplete', partner, entries: count }));
 }
 
 export interface Exercise {

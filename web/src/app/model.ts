@@ -5,6 +5,7 @@ export type Timestamp = api.Timestamp;
 export type NodeInfo = api.NodeInfo;
 export type Line = api.Line;
 export type Lane = api.Lane;
+export type Incomplete = api.Incomplete;
 export type Finding = api.Finding;
 export type Track = api.CollectionItems['track.tracks'];
 export type Impact = NonNullable<Track['impact']>;

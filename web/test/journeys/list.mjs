@@ -12,6 +12,7 @@ export const JOURNEYS = [
   { name: 'a lost line is never an all clear', fixture: true, run: lostLine },
   { name: 'no warnings is said only when everything is heard', fixture: true, run: allClear },
   { name: 'stale and lost tracks stay on the list as such', fixture: true, run: unseenTracks },
+  { name: 'what came late says so and calls nobody', fixture: true, run: lateWarnings },
   { name: 'the track card shows provenance and estimates', fixture: true, run: trackCard },
   { name: 'receipts of an entry, and why a partner lacks it, by keyboard', fixture: true, run: receipts },
   { name: 'plain map by address, with selection by click', run: plainMap },
@@ -152,6 +153,20 @@ async function unseenTracks({ page, url, fixture }) {
   await page.click('[data-track=T103] [data-row]');
   assert.match(await page.innerText('[data-card=T103]'), /does not mean gone/);
   assert.match(await page.innerText('[data-warning="KOR-7.KOR.1"]'), /✕ Support lost/);
+}
+
+/** What came late after a gap is in the list, says so, and calls nobody; a gap makes the picture incomplete. */
+async function lateWarnings({ page, url, fixture }) {
+  await page.goto(url);
+  const row = page.locator('[data-warning="KOR-7.JPN.1"]');
+  await page.waitForSelector('[data-warning="KOR-7.JPN.1"].calling');
+  assert.equal(await page.locator('[data-gaps]').count(), 0);
+  fixture.set({ gap: true });
+  await page.waitForSelector('[data-warning="KOR-7.JPN.1"]:not(.calling)');
+  assert.match(await row.innerText(), /▲ Came late/);
+  assert.match(await page.innerText('[data-gaps]'), /Incomplete: 41,?300 earlier statements of Korea.* are still on their way/);
+  fixture.set({ gap: false });
+  await page.waitForSelector('[data-warning="KOR-7.JPN.1"].calling');
 }
 
 async function trackCard({ page, url }) {

@@ -73,9 +73,9 @@ async function receipts(page, folder, language, theme) {
   return passes;
 }
 
-/** The same page with a lost line, silent sensors and a warning without support. */
+/** The same page with a lost line, silent sensors, a gap, a late warning and one without support. */
 async function trouble(page, folder, fixture, language, theme) {
-  fixture.set({ lost: true, unsupported: true });
+  fixture.set({ lost: true, unsupported: true, gap: true });
   await page.waitForSelector('[data-gaps]');
   const passes = await accessible(page, 'trouble');
   await fits(page, 'trouble');

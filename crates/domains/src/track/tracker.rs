@@ -51,7 +51,9 @@ pub(super) fn declare(
 ) {
     let report = declared.report();
     let oldest = at - TimeDelta::from_seconds(WAITING_S_MAX);
-    state.waiting.retain(|(since, _), _| *since >= oldest);
+    while state.waiting.first_key_value().is_some_and(|((since, _), _)| *since < oldest) {
+        state.waiting.pop_first();
+    }
     match named(state, report) {
         Some(id) => {
             let track = state.tracks.get_mut(&id).expect("just found").change();
@@ -133,6 +135,8 @@ pub(super) fn desires(state: &State, me: NodeId, now: Timestamp) -> Vec<Desire> 
             edition: EDITION,
             precedence: Precedence::Flash,
             content: encode_content(&report),
+            // A name calls nobody.
+            evidence: Vec::new(),
         });
     }
     desires

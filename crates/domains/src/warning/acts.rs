@@ -94,6 +94,8 @@ pub fn act(
         edition: EDITION,
         precedence: Precedence::Flash,
         content,
+        // It is an officer's act.
+        evidence: Vec::new(),
     })
 }
 

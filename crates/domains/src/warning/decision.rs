@@ -69,6 +69,7 @@ fn desire(report: &DraftReport, drafts: u32, audience: &Audience) -> Desire {
         edition: EDITION,
         precedence: Precedence::Flash,
         content: encode_content(report),
+        evidence: report.subject.evidence.clone(),
     }
 }
 

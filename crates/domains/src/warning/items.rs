@@ -68,6 +68,10 @@ pub struct WarningItem {
     pub supported: bool,
     /// The draft that waits for an officer.
     pub pending: Option<PendingItem>,
+    /// The entry by which something was proposed or said last.
+    pub entry: EntryId,
+    /// Whether that entry came here late, after a gap: such a warning calls nobody.
+    pub late: bool,
     /// The entries it rests on, newest last.
     pub evidence: Vec<EntryId>,
     /// The partners whose entries it rests on, such as `JPN+KOR`.
@@ -134,6 +138,15 @@ pub fn mark_realm(warnings: &mut BTreeMap<String, Value>, realm: &Realm) {
     }
 }
 
+/// Says in every item of [`WARNINGS_COLLECTION`] whether what it says last came here late: the fold does
+/// not know how entries came, the shell does.
+pub fn mark_late(warnings: &mut BTreeMap<String, Value>, came_late: impl Fn(&EntryId) -> bool) {
+    for item in warnings.values_mut() {
+        let entry = item["entry"].as_str().and_then(|entry| entry.parse().ok());
+        item["late"] = entry.is_some_and(|entry| came_late(&entry)).into();
+    }
+}
+
 fn item(state: &State, warning: &Warning, now: Timestamp) -> WarningItem {
     let (subject, action, reason, at) = warning.latest();
     let (urgency, severity, certainty) = cap_words_of(subject, action, reason, at.max(now));
@@ -173,6 +186,8 @@ fn item(state: &State, warning: &Warning, now: Timestamp) -> WarningItem {
             reason: draft.reason,
             drafted: draft.at,
         }),
+        entry: warning.newest_entry(),
+        late: false,
         evidence: subject.evidence.clone(),
         source: source(subject),
         references: warning

@@ -222,6 +222,14 @@ impl Warning {
         draft.into_iter().chain(self.latest().0.evidence.iter().copied()).collect()
     }
 
+    /// The entry by which something was proposed or said last.
+    pub fn newest_entry(&self) -> EntryId {
+        let said = self.messages.last().map(|message| message.entry);
+        let proposed = self.drafts.back().map(|draft| draft.entry);
+        let newest = if self.pending { proposed.or(said) } else { said.or(proposed) };
+        newest.expect("a warning begins with a draft")
+    }
+
     /// What was proposed or said last, with its reason and time.
     pub(super) fn latest(&self) -> (&Subject, Action, Reason, Timestamp) {
         let said = self.messages.last().map(|m| (&m.subject, m.action, m.reason, m.sent));

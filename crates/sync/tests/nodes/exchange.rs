@@ -128,6 +128,21 @@ fn time_runs_out_with_what_is_known() {
 }
 
 #[test]
+fn what_a_short_break_held_up_is_live() {
+    let mut cluster = Cluster::three();
+    cluster.append(KOR, "JPN+KOR", "before", Level::Local);
+    cluster.disconnect(KOR, JPN);
+    cluster.append(KOR, "JPN+KOR", "long ago", Level::Local);
+    cluster.run_for(2_000);
+    cluster.append(KOR, "JPN+KOR", "just now", Level::Local);
+    cluster.run_for(2_000);
+    cluster.clear();
+    cluster.connect(KOR, JPN);
+    let expected = [("long ago", Arrival::Backfilled), ("just now", Arrival::Live)];
+    assert_eq!(cluster.told(JPN), expected.map(|(text, arrival)| (text.to_owned(), arrival)));
+}
+
+#[test]
 fn after_a_break_everything_missed_comes_marked_as_backfill_and_within_the_window() {
     let mut cluster = Cluster::three();
     cluster.append(KOR, "JPN+KOR", "before", Level::Local);
@@ -137,6 +152,7 @@ fn after_a_break_everything_missed_comes_marked_as_backfill_and_within_the_windo
         cluster.append_in(KOR, Precedence::Immediate, "JPN+KOR", &large, Level::Local);
     }
     cluster.append_in(KOR, Precedence::Flash, "JPN+KOR", b"flash", Level::Local);
+    cluster.run_for(4_000);
     cluster.clear();
     cluster.connect(KOR, JPN);
     let told = cluster.told(JPN);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use log::Precedence;
+use log::{EntryId, Precedence};
 use sync::wire::{Jump, Message};
 use sync::{Arrival, Level};
 
@@ -90,6 +90,17 @@ fn what_is_said_after_the_break_is_told_at_once_and_the_gap_is_filled_from_behin
     let order: Vec<String> = (0..30).map(|number| format!("apart {number}")).collect();
     assert_eq!(cluster.texts(JPN)[1..], order);
     assert_whole(&mut cluster, 31);
+    // Which came late is known after a restart too.
+    for restarted in [false, true] {
+        if restarted {
+            cluster.stop(JPN);
+            cluster.start(JPN);
+        }
+        let late = |index| cluster.node(JPN).came_late(&EntryId { log: entry.log, index });
+        let gap = gaps[0].clone();
+        assert!(gap.clone().all(late), "{gap:?}");
+        assert!(!late(gap.end) && !late(entry.index) && (gap.start == 0 || !late(gap.start - 1)));
+    }
 }
 
 #[test]

@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use base::{NodeId, TimeDelta};
 use domains::{Cut, ViewName, encode_content};
-use log::{Audience, EntryId, Fact, Kind, Precedence};
+use log::{Audience, EntryId, Fact, Kind, LogId, Precedence};
 use sync::{Append, Level, Ticket};
 use tokio::sync::oneshot;
 
 use super::answers::{Digest, EntryAnswer, Proposal, Status};
-use super::items::{ClockItem, LaneItem, LineItem, MissingItem, NodeItem, NodeState};
+use super::items::{
+    ClockItem, INCOMPLETE_COLLECTION, IncompleteItem, LaneItem, LineItem, MissingItem, NodeItem,
+    NodeState,
+};
+use super::pictures::Marks;
 use super::{Core, Metrics, Question, ScanGroup, Waiter, bulk};
 use crate::console::Collections;
 use crate::http::{self, Problem};
@@ -134,12 +138,40 @@ impl Core {
 
     fn picture(&mut self, view: &ViewName, domain: &str) -> Result<Collections, Problem> {
         let now = self.clock.now();
-        let items = self.views.view(view)?.items(now).into_collections();
-        Ok(items
+        let mut items = self.views.view(view)?.items(now).into_collections();
+        let node = &self.node;
+        let realm = self.charter.realm();
+        Marks { realm, came_late: &|entry| node.came_late(entry) }.put(&mut items);
+        let mut picture: Collections = items
             .into_iter()
             .filter(|(name, _)| name.split('.').next() == Some(domain))
             .map(|(name, items)| (name.to_owned(), items))
-            .collect())
+            .collect();
+        picture.insert(INCOMPLETE_COLLECTION.to_owned(), self.incomplete(view));
+        Ok(picture)
+    }
+
+    /// The logs of a view that have a gap: those of the partners that may speak in it.
+    fn incomplete(&self, view: &ViewName) -> BTreeMap<String, serde_json::Value> {
+        let speaks = |partner| match view {
+            ViewName::Own => true,
+            ViewName::Audience(audience) => audience.contains(partner),
+        };
+        let mut logs: BTreeMap<LogId, Vec<MissingItem>> = BTreeMap::new();
+        for (log, part) in self.node.incomplete().filter(|(log, _)| speaks(log.node.partner())) {
+            logs.entry(log).or_default().push(MissingItem { from: part.start, to: part.end });
+        }
+        let item = |(id, missing): (LogId, Vec<MissingItem>)| {
+            let item = IncompleteItem {
+                id,
+                partner: id.node.partner(),
+                lane: id.lane.as_str().to_lowercase(),
+                entries: missing.iter().map(|part| part.to - part.from).sum(),
+                missing,
+            };
+            (id.to_string(), erased::Item::to_value(&item))
+        };
+        logs.into_iter().map(item).collect()
     }
 
     fn digest(&mut self, view: &ViewName, cut: Option<Cut>) -> Result<Digest, Problem> {
@@ -301,6 +333,7 @@ impl Core {
             "lines".to_owned(),
             lines.iter().map(|line| (line.id.to_string(), value(line))).collect(),
         );
+        collections.insert(INCOMPLETE_COLLECTION.to_owned(), self.incomplete(view));
         collections.insert(
             "findings".to_owned(),
             self.findings.iter().map(|finding| (finding.id.clone(), value(finding))).collect(),

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::answers::{Acted, Appended, BulkAppended, WarningNote};
 use super::ask::Draft;
+use super::pictures::Marks;
 use super::{Act, Core, Waiter};
 use crate::console::Collections;
 use crate::http::Problem;
@@ -230,8 +231,14 @@ impl Core {
     pub(super) fn act_and_show(&mut self, now: base::Timestamp) {
         let shell: BTreeMap<ViewName, Collections> =
             self.views.view_names().map(|view| (view.clone(), self.shell_items(view))).collect();
-        let wanted = self.views.show(self.me, self.charter.realm(), now, shell);
+        let node = &self.node;
+        let marks =
+            Marks { realm: self.charter.realm(), came_late: &|entry| node.came_late(entry) };
+        let wanted = self.views.show(self.me, now, shell, &marks);
         for wish in wanted {
+            if self.hushes(&wish.desire) {
+                continue;
+            }
             let draft = self.draft_of(wish.desire, wish.audience);
             self.append(draft, Waiter::Own);
         }
@@ -251,6 +258,9 @@ impl Core {
             .cloned()
             .collect();
         for warning in released {
+            if self.hushes_alert(&warning) {
+                continue;
+            }
             if let Err(error) = cap::write_once(&self.effects, &warning, self.charter.realm()) {
                 let hint = error.hint();
                 self.find(domains::Severity::Error, "alert".to_owned(), error.to_string(), hint);

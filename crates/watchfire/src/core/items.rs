@@ -1,8 +1,12 @@
 //! What the shell itself shows on the console: the node, its lines, what went wrong.
 
 use base::{NodeId, PartnerId, Timestamp};
+use log::LogId;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// The collection of [`IncompleteItem`]s.
+pub(crate) const INCOMPLETE_COLLECTION: &str = "incomplete";
 
 /// This node.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -105,6 +109,23 @@ pub(crate) struct MissingItem {
     pub(crate) from: u64,
     /// The entry after its last.
     pub(crate) to: u64,
+}
+
+/// A log of which a view lacks something that is on its way: until it has come the picture is incomplete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Incomplete")]
+pub(crate) struct IncompleteItem {
+    /// The log.
+    pub(crate) id: LogId,
+    /// Whose it is.
+    pub(crate) partner: PartnerId,
+    /// Its precedence.
+    #[schemars(extend("enum" = ["flash", "immediate", "priority", "routine"]))]
+    pub(crate) lane: String,
+    /// Entries that are missing.
+    pub(crate) entries: u64,
+    /// Which, ascending.
+    pub(crate) missing: Vec<MissingItem>,
 }
 
 /// By the time since anything was heard on a line.

@@ -18,6 +18,7 @@ pub(crate) mod explain;
 pub(crate) mod items;
 mod lines;
 mod pictures;
+mod quiet;
 mod refolding;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -195,6 +196,7 @@ pub(crate) struct Core {
     store: std::sync::mpsc::Sender<Job>,
     views: Views,
     lines: LineTable,
+    quiet: quiet::Quiet,
     findings: VecDeque<FindingItem>,
     findings_total: u64,
     waiting: BTreeMap<Ticket, Waiter>,
@@ -316,6 +318,7 @@ impl Core {
             charter_waiters: Vec::new(),
             entropy: SystemEntropy,
             store,
+            quiet: quiet::Quiet::default(),
             findings: VecDeque::new(),
             findings_total: 0,
             waiting: BTreeMap::new(),

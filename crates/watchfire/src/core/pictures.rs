@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
 use domains::{Cut, Desire, Heard, Placed, View, ViewName};
-use log::{Audience, Charter, Fact, Realm};
+use log::{Audience, Charter, EntryId, Fact, Realm};
 use tokio::sync::broadcast;
 
 use super::{Subscription, Update};
@@ -130,6 +130,11 @@ impl Views {
         seat.fresh = true;
     }
 
+    /// What was wanted and not done is wanted again when it is next shown.
+    pub(super) fn ask_again(&mut self, key: &str) {
+        self.asked.remove(key);
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &View> {
         self.seats.values().map(|seat| &seat.view)
     }
@@ -146,13 +151,14 @@ impl Views {
         Ok(Subscription { boot, start: seat.console.start(seen, now), updates })
     }
 
-    /// Shows every view as it is at `now`, with the shell's own items; returns what views want.
+    /// Shows every view as it is at `now`, with the shell's own items and what only `marks` knows;
+    /// returns what views want.
     pub(super) fn show(
         &mut self,
         me: NodeId,
-        realm: &Realm,
         now: Timestamp,
         mut shell: BTreeMap<ViewName, Collections>,
+        marks: &Marks<'_>,
     ) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         let mut wished = BTreeSet::new();
@@ -168,9 +174,7 @@ impl Views {
             }
             let mut collections = shell.remove(name).unwrap_or_default();
             let mut items = live.items(now).into_collections();
-            if let Some(warnings) = items.get_mut(domains::warning::WARNINGS_COLLECTION) {
-                domains::warning::mark_realm(warnings, realm);
-            }
+            marks.put(&mut items);
             add_items(&mut collections, items);
             add_findings(&mut collections, &live);
             if let Some(delta) = seat.console.show(collections, now) {
@@ -201,6 +205,24 @@ impl Views {
             .map(|(name, items)| ((*name).to_owned(), items.len() as u64))
             .collect();
         Ok((view.digest_of(&pictures), counts))
+    }
+}
+
+/// What a fold does not know of its own items.
+pub(super) struct Marks<'a> {
+    pub(super) realm: &'a Realm,
+    pub(super) came_late: &'a dyn Fn(&EntryId) -> bool,
+}
+
+impl Marks<'_> {
+    pub(super) fn put(
+        &self,
+        items: &mut BTreeMap<&'static str, BTreeMap<String, serde_json::Value>>,
+    ) {
+        if let Some(warnings) = items.get_mut(domains::warning::WARNINGS_COLLECTION) {
+            domains::warning::mark_realm(warnings, self.realm);
+            domains::warning::mark_late(warnings, self.came_late);
+        }
     }
 }
 

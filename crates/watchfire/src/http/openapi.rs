@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use super::Problem;
 use super::routes::{self, Body, Route};
 use crate::console::{Delta, Snapshot};
-use crate::core::items::{FindingItem, LineItem, NodeItem};
+use crate::core::items::{
+    FindingItem, INCOMPLETE_COLLECTION, IncompleteItem, LineItem, NodeItem,
+};
 
 /// The document: routes, then one picture path a domain, its collections and its kinds.
 pub(crate) fn document() -> Value {
@@ -95,6 +97,14 @@ fn domain_path(domain: &domains::Capabilities, generator: &mut SchemaGenerator) 
             );
         }
     }
+    let item = generator.subschema_for::<IncompleteItem>();
+    properties.insert(
+        INCOMPLETE_COLLECTION.to_owned(),
+        json!({
+            "type": "object", "additionalProperties": item,
+            "description": "Logs of the view of which something is missing: not empty while the picture is incomplete",
+        }),
+    );
     let entry = json!({
         "get": {
             "operationId": format!("picture_{}", domain.name),

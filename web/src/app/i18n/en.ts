@@ -40,6 +40,7 @@ export const en = {
 
   'gap.lost': 'No data from {partner} since {time}',
   'gap.late': 'Data from {partner} is late: last heard {time}',
+  'gap.incomplete': 'Incomplete: {entries} earlier statements of {partner} are still on their way',
   'gap.sensors': 'No sensor is live in this view',
   'gap.frozen': 'Display frozen: nothing heard from the node for {seconds} s',
   'gap.degraded': 'This node is degraded: {note}',
@@ -61,6 +62,8 @@ export const en = {
   'warnings.state': 'State',
   'warnings.actions': 'Actions',
   'warnings.object': 'Object',
+  'warnings.late': 'Came late',
+  'warnings.late_note': 'It came after a gap in the line was filled, and called nobody: judge it now.',
   'warnings.unsupported': 'Support lost',
   'warnings.unsupported_note': 'The track behind this warning no longer supports it: update or cancel.',
   'warnings.arrived': 'New warning, priority {priority}: {headline}',

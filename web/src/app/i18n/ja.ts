@@ -42,6 +42,7 @@ export const ja: Dictionary = {
 
   'gap.lost': '{partner} からのデータは {time} 以降ありません',
   'gap.late': '{partner} からのデータが遅れています(最終受信 {time})',
+  'gap.incomplete': '不完全:{partner} の過去の報告 {entries} 件が未着です',
   'gap.sensors': 'このビューに稼働中のセンサーがありません',
   'gap.frozen': '表示停止:{seconds} 秒間ノードから受信がありません',
   'gap.degraded': 'このノードは機能が低下しています:{note}',
@@ -63,6 +64,8 @@ export const ja: Dictionary = {
   'warnings.state': '状態',
   'warnings.actions': '操作',
   'warnings.object': '対象',
+  'warnings.late': '遅着',
+  'warnings.late_note': '回線の欠落を埋めて届いたため、呼び出しは行われていません。今すぐ確認してください。',
   'warnings.unsupported': '根拠喪失',
   'warnings.unsupported_note': '航跡がこの警報を裏付けなくなりました。更新または取消をしてください。',
   'warnings.arrived': '新しい警報、優先度 {priority}:{headline}',

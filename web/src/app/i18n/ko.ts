@@ -42,6 +42,7 @@ export const ko: Dictionary = {
 
   'gap.lost': '{partner}의 자료가 {time} 이후 없습니다',
   'gap.late': '{partner}의 자료가 늦어지고 있습니다 (마지막 수신 {time})',
+  'gap.incomplete': '불완전: {partner}의 이전 보고 {entries}건이 아직 도착하지 않았습니다',
   'gap.sensors': '이 보기에 작동 중인 센서가 없습니다',
   'gap.frozen': '화면 멈춤: {seconds}초 동안 노드에서 수신이 없습니다',
   'gap.degraded': '이 노드는 기능이 저하되었습니다: {note}',
@@ -63,6 +64,8 @@ export const ko: Dictionary = {
   'warnings.state': '상태',
   'warnings.actions': '조치',
   'warnings.object': '대상',
+  'warnings.late': '지연 도착',
+  'warnings.late_note': '회선 공백을 메우며 도착하여 호출하지 않았습니다. 지금 확인하십시오.',
   'warnings.unsupported': '근거 상실',
   'warnings.unsupported_note': '항적이 더 이상 이 경보를 뒷받침하지 않습니다. 갱신하거나 취소하십시오.',
   'warnings.arrived': '새 경보, 우선순위 {priority}: {headline}',

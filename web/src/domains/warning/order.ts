@@ -31,9 +31,9 @@ export function actsOf(warning: Warning, partner: string | null): Act[] {
   }
 }
 
-/** True where the warning wants an officer's eye: a draft waits, or support is gone. */
+/** True where the warning wants an officer's eye: a draft waits, or support is gone. What came late calls nobody. */
 export function calls(warning: Warning): boolean {
-  return !isOver(warning) && (warning.pending !== null || !warning.supported);
+  return !isOver(warning) && !warning.late && (warning.pending !== null || !warning.supported);
 }
 
 /** Why an act would be done, as the entry will say it. */
