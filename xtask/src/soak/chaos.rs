@@ -107,6 +107,8 @@ pub(super) fn run(given: &Given) -> Result<Value, Error> {
     };
     let plan = Plan { lasts: Duration::from_mins(minutes), seed, more_config, jetstream };
     let root = tree::root();
+    // Of what is built now, whatever is checked out at the end.
+    let commit = commit()?;
     let program = demo::build_program(&root, "watchfire", "watchfire", &[])?;
     let folder = root.join("target").join(format!("chaos-{}", std::process::id()));
     let mut chaos = Chaos::prepare(&program, &folder, &plan)?;
@@ -122,7 +124,7 @@ pub(super) fn run(given: &Given) -> Result<Value, Error> {
     let store = if jetstream { " --store jetstream" } else { "" };
     let command = format!("cargo xtask soak chaos --minutes {minutes} --start {seed}{store}");
     report["command"] = json!(command);
-    report["commit"] = json!(commit()?);
+    report["commit"] = json!(commit);
     Ok(report)
 }
 

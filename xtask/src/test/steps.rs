@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::format;
 use crate::generated;
 use crate::licences;
+use crate::netns::Hosts;
 use crate::process;
 use crate::toy;
 
@@ -20,6 +21,8 @@ use crate::toy;
 const EXERCISE: &str = "scenarios/exercise-akita.jsonl";
 /// Its twenty minutes pass in this many times less.
 const EXERCISE_RATE: &str = "8";
+/// How long real nodes are tormented.
+const CHAOS_MINUTES: &str = "2";
 
 /// Every step.
 pub(super) const STEPS: &[Step] = &[
@@ -64,6 +67,11 @@ pub(super) const STEPS: &[Step] = &[
         name: "simulator",
         what: "seeded clusters with faults, and planted bugs",
         run: simulator,
+    },
+    Step {
+        name: "chaos",
+        what: "two minutes of real nodes that are killed, stopped, cut off and starved",
+        run: chaos,
     },
     Step { name: "demo", what: "three nodes end with one picture", run: demonstration::run },
     Step { name: "journeys", what: "the console in a browser, against a stand-in", run: journeys },
@@ -258,6 +266,18 @@ fn simulator(context: &Context) -> Result<Ended, Error> {
     let planted = ["--planted", "--jobs", &jobs];
     let planted = played(&["--features", "watchfire-sim/planted-bugs"], &planted)?;
     Ok(both(seeds, planted))
+}
+
+/// The share of `cargo xtask soak chaos` that every run takes, where namespaces can be made.
+fn chaos(context: &Context) -> Result<Ended, Error> {
+    if let Some(reason) = Hosts::unavailable() {
+        return Ok(skip(reason));
+    }
+    let me = std::env::current_exe()
+        .map_err(|source| Error::File { path: PathBuf::from("xtask"), source })?;
+    let mut soak = process::program(&context.root, &me.to_string_lossy());
+    soak.args(["soak", "chaos", "--minutes", CHAOS_MINUTES]);
+    call(soak)
 }
 
 /// Two parts of one step.

@@ -63,13 +63,19 @@ pub(super) fn desires(
 
 /// A wish names the warning and how many drafts it has seen, so it is one wish until the draft folds.
 fn desire(report: &DraftReport, drafts: u32, audience: &Audience) -> Desire {
+    // That its time is over or its support gone is not what any entry says: it is drafted whichever way
+    // the entries came that the warning rests on.
+    let evidence = match report.reason {
+        Reason::Threat | Reason::Changed => report.subject.evidence.clone(),
+        _ => Vec::new(),
+    };
     Desire {
         key: format!("{DRAFT_KIND}/{audience}/{}/{drafts}", report.warning),
         kind: DRAFT_KIND,
         edition: EDITION,
         precedence: Precedence::Flash,
         content: encode_content(report),
-        evidence: report.subject.evidence.clone(),
+        evidence,
     }
 }
 

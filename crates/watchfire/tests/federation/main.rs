@@ -13,6 +13,7 @@ mod editions;
 mod impostors;
 mod jetstream;
 mod kills;
+mod late_facts;
 mod line_cut;
 mod recordings;
 mod refusals;
