@@ -320,6 +320,20 @@ export interface Impact {
   time_sigma_s: number;
 }
 
+/** A log of which a view lacks something that is on its way: until it has come the picture is incomplete. */
+export interface Incomplete {
+  /** Entries that are missing. */
+  entries: number;
+  /** The log. */
+  id: LogId;
+  /** Its precedence. */
+  lane: "flash" | "immediate" | "priority" | "routine";
+  /** Which, ascending. */
+  missing: Missing[];
+  /** Whose it is. */
+  partner: PartnerId;
+}
+
 /** What became of a feed. */
 export interface Ingested {
   /** Entries appended. */
@@ -394,6 +408,8 @@ export interface Link {
   /** Opens the console once. */
   url: string;
 }
+
+export type LogId = string;
 
 /** A length or height. */
 export type Metres = number;
@@ -931,6 +947,8 @@ export interface Warning {
   districts: WarningDistrict[];
   /** When it was first drafted. */
   drafted: Timestamp;
+  /** The entry by which something was proposed or said last. */
+  entry: EntryId;
   /** The entries it rests on, newest last. */
   evidence: EntryId[];
   /** One line by language. */
@@ -941,6 +959,8 @@ export interface Warning {
   impact_time: Timestamp;
   /** Its standard deviation, seconds. */
   impact_time_sigma_s: number;
+  /** Whether that entry came here late, after a gap: such a warning calls nobody. */
+  late: boolean;
   /** The object's public id. */
   object: string;
   /** The partner that owns it. */
@@ -1029,6 +1049,8 @@ export interface WhyAnswer {
 
 /** The item type of each collection a domain contributes. */
 export interface CollectionItems {
+  /** Logs of the view of which something is missing: not empty while the picture is incomplete */
+  'incomplete': Incomplete;
   /** Sensors */
   'track.sensors': Sensor;
   /** Tracks */
