@@ -67,9 +67,8 @@ impl Late {
     pub(crate) fn read(value: &[u8]) -> Option<Self> {
         let (ends, rest) = value.as_chunks::<8>();
         let (runs, odd) = ends.as_chunks::<2>();
-        let run = |[first, end]: &[[u8; 8]; 2]| {
-            u64::from_be_bytes(*first)..u64::from_be_bytes(*end)
-        };
+        let run =
+            |[first, end]: &[[u8; 8]; 2]| u64::from_be_bytes(*first)..u64::from_be_bytes(*end);
         let runs: Vec<Range<u64>> = runs.iter().map(run).collect();
         let sound = runs.iter().all(|run| !run.is_empty())
             && runs.is_sorted_by(|a, b| a.end < b.start)
@@ -120,8 +119,11 @@ mod tests {
         some.add(4..5);
         assert!(some.note(&log).is_none(), "nothing new");
         assert_eq!(Late::read(&value), Some(some));
-        let word = |numbers: &[u64]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<_>>();
-        for bad in [&value[..31], &word(&[3]), &word(&[5, 3]), &word(&[3, 5, 5, 7]), &word(&[7, 8, 1, 2])] {
+        let word =
+            |numbers: &[u64]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<_>>();
+        for bad in
+            [&value[..31], &word(&[3]), &word(&[5, 3]), &word(&[3, 5, 5, 7]), &word(&[7, 8, 1, 2])]
+        {
             assert_eq!(Late::read(bad), None, "{bad:?}");
         }
     }

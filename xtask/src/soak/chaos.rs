@@ -462,7 +462,9 @@ impl Chaos {
             let stdout = child.stdout.take().expect("its output is piped");
             let mut read = BTreeMap::new();
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if let Some((entry, number)) = line.split_once(' ').filter(|_| !line.starts_with('{')) {
+                if let Some((entry, number)) =
+                    line.split_once(' ').filter(|_| !line.starts_with('{'))
+                {
                     read.insert(entry.to_owned(), number.to_owned());
                 }
             }

@@ -169,7 +169,9 @@ fn drive_bulk(api: &Api, partner: &str, ended: &AtomicBool, refused: &AtomicU64)
         let path = "/api/v1/entries/bulk?kind=track.scan&precedence=routine&level=local";
         let answer = api.post(path, "application/jsonl", &lines.join("\n"));
         let last = answer.as_ref().and_then(|answer| answer["last"].as_str()?.rsplit_once('.'));
-        if let Some((log, last)) = last.and_then(|(log, last)| Some((log, last.parse::<u64>().ok()?))) {
+        if let Some((log, last)) =
+            last.and_then(|(log, last)| Some((log, last.parse::<u64>().ok()?)))
+        {
             let line = |at: u64| {
                 let (index, number) = (last + 1 + at - BULK, number + at);
                 format!("{log}.{index} routine bulk reached {number}\n")

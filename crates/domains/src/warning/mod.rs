@@ -48,7 +48,9 @@ pub use events::{
     Event, Forecast, Officer, RELEASE_KIND, Reason, Release, ReleaseReport, Subject, UPDATE_KIND,
     WarningId,
 };
-pub use items::{DistrictItem, PendingItem, WARNINGS_COLLECTION, WarningItem, mark_late, mark_realm};
+pub use items::{
+    DistrictItem, PendingItem, WARNINGS_COLLECTION, WarningItem, mark_late, mark_realm,
+};
 pub use language::{Language, Text};
 pub use offing::{
     Offing, Offshore, SEA_AREA_M_MIN, SEA_DISTRICTS_MAX, SEA_REACH_M, SEA_SLACK_M, Side,

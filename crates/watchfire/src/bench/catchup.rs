@@ -235,12 +235,16 @@ impl Bench<'_> {
         let peaks = self.peaks();
         eprintln!("caught up in {:.1?}; comparing digests", caught.caught_up);
         let digests = self.digests()?;
-        Ok(self.judge(&caught, payload, json!({
-            "entries": entries, "content_bytes": DECLARED_BYTES, "batches": batches,
-            "appended_per_s": (entries as f64 / load_s).round(), "line_cut_s": cut_s.round(),
-            "peak_memory_mib": { "while_loading": loaded_peaks, "while_catching_up": peaks },
-            "digests": digests,
-        })))
+        Ok(self.judge(
+            &caught,
+            payload,
+            json!({
+                "entries": entries, "content_bytes": DECLARED_BYTES, "batches": batches,
+                "appended_per_s": (entries as f64 / load_s).round(), "line_cut_s": cut_s.round(),
+                "peak_memory_mib": { "while_loading": loaded_peaks, "while_catching_up": peaks },
+                "digests": digests,
+            }),
+        ))
     }
 
     fn judge(&self, caught: &Caught, payload: u64, mut results: Value) -> Value {
@@ -440,10 +444,10 @@ impl Bench<'_> {
         let mut seen = (None, None);
         while begun.elapsed() < FOLD_PATIENCE {
             let asked = view.clone();
-            let near =
-                ask(&self.near, |reply| Question::Digest { view: asked, cut: None, reply })?;
+            let near = ask(&self.near, |reply| Question::Digest { view: asked, cut: None, reply })?;
             if let Ok(Digest { cut, digest, .. }) = near {
-                let cut: Vec<String> = cut.iter().map(|(log, size)| format!("{log}={size}")).collect();
+                let cut: Vec<String> =
+                    cut.iter().map(|(log, size)| format!("{log}={size}")).collect();
                 let far = self.partner.digest(&cut.join(","))?;
                 if far.as_deref() == Ok(&digest) {
                     return Ok(json!({

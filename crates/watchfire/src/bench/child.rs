@@ -22,7 +22,10 @@ pub(super) struct Partner {
 /// One line of the partner's process.
 pub(super) enum Said {
     Up,
-    Folded { last: EntryId, wall: Timestamp },
+    Folded {
+        last: EntryId,
+        wall: Timestamp,
+    },
     /// A digest, or why there is none.
     Digest(Result<String, String>),
 }

@@ -72,7 +72,10 @@ impl Core {
             domains::Severity::Warning,
             "late facts".to_owned(),
             message,
-            Some("look at the picture: what is live calls as ever, what was late does not".to_owned()),
+            Some(
+                "look at the picture: what is live calls as ever, what was late does not"
+                    .to_owned(),
+            ),
         );
     }
 }

@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Problem;
 use super::routes::{self, Body, Route};
 use crate::console::{Delta, Snapshot};
-use crate::core::items::{
-    FindingItem, INCOMPLETE_COLLECTION, IncompleteItem, LineItem, NodeItem,
-};
+use crate::core::items::{FindingItem, INCOMPLETE_COLLECTION, IncompleteItem, LineItem, NodeItem};
 
 /// The document: routes, then one picture path a domain, its collections and its kinds.
 pub(crate) fn document() -> Value {
