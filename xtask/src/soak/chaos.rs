@@ -454,10 +454,11 @@ impl Chaos {
             let failed = |source| Error::File { path: "xtask".into(), source };
             let mut child = driver.spawn().map_err(failed)?;
             let mut stdin = child.stdin.take().expect("its input is piped");
-            let logs: String = cut.iter().map(|(log, size)| format!("{log} {size}\n")).collect();
+            let logs: Vec<String> =
+                cut.iter().map(|(log, size)| format!("{log} {size}\n")).collect();
             let asking = std::thread::spawn(move || {
                 // One that has ended has said what it could.
-                let _ = stdin.write_all(logs.as_bytes());
+                let _ = stdin.write_all(logs.concat().as_bytes());
             });
             let stdout = child.stdout.take().expect("its output is piped");
             let mut read = BTreeMap::new();

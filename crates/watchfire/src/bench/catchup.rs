@@ -211,7 +211,7 @@ struct Caught {
     plugged_to_connected: Duration,
     connected_to_first: Duration,
     flash: Vec<Duration>,
-    caught_up: Duration,
+    took: Duration,
     /// Bytes that left and that came.
     wire: (u64, u64),
     cpu: [Cpu; 2],
@@ -233,7 +233,7 @@ impl Bench<'_> {
         eprintln!("{payload} bytes in {batches} batches; the line is plugged in");
         let caught = self.catch_up(held)?;
         let peaks = self.peaks();
-        eprintln!("caught up in {:.1?}; comparing digests", caught.caught_up);
+        eprintln!("caught up in {:.1?}; comparing digests", caught.took);
         let digests = self.digests()?;
         Ok(self.judge(
             &caught,
@@ -249,7 +249,7 @@ impl Bench<'_> {
 
     fn judge(&self, caught: &Caught, payload: u64, mut results: Value) -> Value {
         let entries = self.arguments.entries;
-        let seconds = caught.caught_up.as_secs_f64();
+        let seconds = caught.took.as_secs_f64();
         let rate = payload as f64 * 8.0 / seconds;
         let share = |rate: f64| (rate / self.raw * 1e3).round() / 1e3;
         let millis = |time: Duration| (time.as_secs_f64() * 1e5).round() / 1e2;
@@ -347,13 +347,12 @@ impl Bench<'_> {
                 continue;
             }
             let (start, count, asked) = under_way.pop_front().expect("something is under way");
-            match answer(asked)? {
-                Some(taken) => log = Some(entry_of(&taken)?.log),
-                None => {
-                    std::thread::sleep(LOOK);
-                    let asked = self.bulk(start, count, Precedence::Routine, Level::Local)?;
-                    under_way.push_back((start, count, asked));
-                }
+            if let Some(taken) = answer(asked)? {
+                log = Some(entry_of(&taken)?.log);
+            } else {
+                std::thread::sleep(LOOK);
+                let asked = self.bulk(start, count, Precedence::Routine, Level::Local)?;
+                under_way.push_back((start, count, asked));
             }
         }
         let held = self.bulk(last, 1, Precedence::Routine, Level::All)?;
@@ -430,7 +429,7 @@ impl Bench<'_> {
             plugged_to_connected: connected - plugged,
             connected_to_first: flash.first.ok_or_else(|| no_answer("a FLASH receipt"))?,
             flash: flash.times,
-            caught_up,
+            took: caught_up,
             wire: (after.0 - before.0, after.1 - before.1),
             cpu: [origin.since(&cpu[0]), partner.since(&cpu[1])],
         })
