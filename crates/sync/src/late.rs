@@ -90,7 +90,9 @@ mod tests {
 
     fn late(runs: &[Range<u64>]) -> Late {
         let mut late = Late::default();
-        runs.iter().for_each(|run| late.add(run.clone()));
+        for run in runs {
+            late.add(run.clone());
+        }
         late
     }
 
