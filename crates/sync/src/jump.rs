@@ -1,4 +1,4 @@
-//! Ahead of a long gap: a lane that a peer is far behind with goes on from its newest checkpoint.
+//! Ahead of a long gap: a lane that a peer is far behind with goes on from a checkpoint of now.
 //!
 //! ```text
 //! origin                                                              peer
@@ -10,7 +10,8 @@
 //! ```
 //!
 //! What is sealed above the jump is sealed under keys whose epoch entries are above it too, so that a
-//! reader needs nothing of the gap to open it.
+//! reader needs nothing of the gap to open it: the jump goes to exactly where the new keys begin, whatever
+//! the lane has gained since.
 //!
 //! The note `jump/<log>` in the store is the signed checkpoint that the last jump went to: until
 //! something stands above it, no batch holds that signature.
@@ -39,11 +40,14 @@ pub(crate) struct Tip {
     subtrees: Subtrees,
     /// Everything from this entry on is sealed under keys made for it.
     renewed: Option<u64>,
+    /// The checkpoint and tree at exactly that entry: where a jump may go. Beyond it there may be
+    /// entries whose keys' entries would lie in the gap.
+    fresh: Option<(SignedCheckpoint, Frontier)>,
 }
 
 impl Tip {
     pub(crate) const fn new() -> Self {
-        Self { newest: None, subtrees: Subtrees::new(), renewed: None }
+        Self { newest: None, subtrees: Subtrees::new(), renewed: None, fresh: None }
     }
 
     /// A batch became part of the log.
@@ -51,11 +55,22 @@ impl Tip {
         self.subtrees.push(&appended.completed);
         let frontier = appended.head.done.frontier.clone();
         self.newest = Some((appended.batch.checkpoint().clone(), frontier));
+        self.note_fresh();
     }
 
     /// Keys were renewed with so many entries in the log or on their way into it.
-    pub(crate) const fn renewed(&mut self, size: u64) {
+    pub(crate) fn renewed(&mut self, size: u64) {
         self.renewed = Some(size);
+        self.fresh = None;
+        self.note_fresh();
+    }
+
+    /// A batch ends where keys were renewed, so the log comes to exactly that size.
+    fn note_fresh(&mut self) {
+        let size = self.newest.as_ref().map(|(_, tree)| tree.size());
+        if size.is_some() && size == self.renewed {
+            self.fresh.clone_from(&self.newest);
+        }
     }
 
     /// A batch was read back from the store.
@@ -140,10 +155,9 @@ impl Node {
         let Some(session) = known.session.as_mut() else { return false };
         let Some(plan) = session.jumps.get_mut(&log) else { return false };
         let tip = &self.lanes[&log.lane].tip;
-        let Some((checkpoint, frontier)) = &tip.newest else { return true };
+        let Some((checkpoint, frontier)) = &tip.fresh else { return true };
         let size = frontier.size();
-        if plan.load.is_some() || tip.renewed.is_none_or(|from| from < plan.planned || size < from)
-        {
+        if plan.load.is_some() || size < plan.planned {
             return true;
         }
         let needed = if plan.base == 0 { 0..0 } else { Subtrees::leaves_needed(plan.base, size) };

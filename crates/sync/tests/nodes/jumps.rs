@@ -104,6 +104,21 @@ fn what_is_said_after_the_break_is_told_at_once_and_the_gap_is_filled_from_behin
 }
 
 #[test]
+fn a_busy_lane_jumps_to_where_its_new_keys_begin() {
+    let mut cluster = parted();
+    cluster.hosts[KOR].held_loads = Some(Vec::new());
+    cluster.connect(KOR, JPN);
+    // While the proof is read the lane goes on under its new keys.
+    say(&mut cluster, Precedence::Immediate, "meanwhile", 3);
+    cluster.release_loads(KOR);
+    say(&mut cluster, Precedence::Immediate, "after", 1);
+    let live = ["meanwhile 0", "meanwhile 1", "meanwhile 2", "after 0"];
+    assert_eq!(cluster.told(JPN), live.map(|text| (text.to_owned(), Arrival::Live)));
+    cluster.read_again(KOR);
+    assert_whole(&mut cluster, 34);
+}
+
+#[test]
 fn flash_lanes_are_filled_first_and_behind_everything_live() {
     let mut cluster = cluster();
     cluster.disconnect(KOR, JPN);
