@@ -24,8 +24,8 @@ use crate::process;
 use crate::tree;
 
 const PARTNERS: [&str; 3] = ["JPN", "KOR", "USA"];
-/// How long a node may take to be ready.
-const READY_WITHIN: Duration = Duration::from_mins(1);
+/// How long a node may take to be ready: it replays its store, beside whatever else the machine does.
+const READY_WITHIN: Duration = Duration::from_mins(3);
 /// How long the nodes may take to agree once everything is well.
 const HEAL_WITHIN: Duration = Duration::from_mins(3);
 
