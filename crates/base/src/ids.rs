@@ -114,6 +114,21 @@ impl fmt::Debug for NodeId {
     }
 }
 
+/// Reads a type from its text without keeping the text.
+struct TextVisitor<T>(std::marker::PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> serde::de::Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
 macro_rules! text_serde {
     ($type:ty, $name:literal, $pattern:literal) => {
         impl Serialize for $type {
@@ -124,8 +139,7 @@ macro_rules! text_serde {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
             }
         }
 

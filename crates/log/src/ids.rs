@@ -532,21 +532,9 @@ impl fmt::Debug for Kind {
     }
 }
 
-macro_rules! text_serde {
+/// The text form's schema.
+macro_rules! text_schema {
     ($type:ty, $name:literal, $pattern:literal) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
         impl schemars::JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 $name.into()
@@ -559,20 +547,112 @@ macro_rules! text_serde {
     };
 }
 
+/// Reads a type from its text without keeping the text.
+struct TextVisitor<T>(std::marker::PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> serde::de::Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+macro_rules! text_serde {
+    ($type:ty, $name:literal, $pattern:literal) => {
+        text_schema!($type, $name, $pattern);
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+            }
+        }
+    };
+}
+
 text_serde!(Realm, "Realm", "^(operational|exercise/[a-z0-9][a-z0-9-]{0,31})$");
 text_serde!(Audience, "Audience", "^[A-Z]{3}(\\+[A-Z]{3}){0,31}$");
 text_serde!(Incarnation, "Incarnation", "^[0-9a-f]{32}$");
 text_serde!(Kind, "Kind", "^[a-z][a-z0-9-]*(\\.[a-z][a-z0-9-]*)+$");
-text_serde!(
+text_schema!(
     LogId,
     "LogId",
     "^[A-Z]{3}-[1-9][0-9]{0,2}\\.(flash|immediate|priority|routine)\\.[0-9a-f]{32}$"
 );
-text_serde!(
+text_schema!(
     EntryId,
     "EntryId",
     "^[A-Z]{3}-[1-9][0-9]{0,2}\\.(flash|immediate|priority|routine)\\.[0-9a-f]{32}\\.[0-9]+$"
 );
+
+/// An entry's id in formats people do not read.
+#[derive(Serialize, Deserialize)]
+struct CompactEntryId(NodeId, Precedence, [u8; 16], u64);
+
+/// A log's.
+#[derive(Serialize, Deserialize)]
+struct CompactLogId(NodeId, Precedence, [u8; 16]);
+
+macro_rules! compact_serde {
+    ($type:ty, $compact:ty) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    <$compact>::from(*self).serialize(serializer)
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+                } else {
+                    <$compact>::deserialize(deserializer).map(Self::from)
+                }
+            }
+        }
+    };
+}
+
+impl From<LogId> for CompactLogId {
+    fn from(log: LogId) -> Self {
+        Self(log.node, log.lane, log.incarnation.0)
+    }
+}
+
+impl From<CompactLogId> for LogId {
+    fn from(CompactLogId(node, lane, incarnation): CompactLogId) -> Self {
+        Self { node, lane, incarnation: Incarnation(incarnation) }
+    }
+}
+
+impl From<EntryId> for CompactEntryId {
+    fn from(EntryId { log, index }: EntryId) -> Self {
+        Self(log.node, log.lane, log.incarnation.0, index)
+    }
+}
+
+impl From<CompactEntryId> for EntryId {
+    fn from(CompactEntryId(node, lane, incarnation, index): CompactEntryId) -> Self {
+        Self { log: CompactLogId(node, lane, incarnation).into(), index }
+    }
+}
+
+compact_serde!(LogId, CompactLogId);
+compact_serde!(EntryId, CompactEntryId);
 
 #[cfg(test)]
 mod tests {
