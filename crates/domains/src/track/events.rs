@@ -19,7 +19,7 @@ pub const EDITION: u16 = 1;
 /// A plot's time lies at most this far from its scan's (seconds).
 pub const PLOT_OFFSET_S_MAX: i64 = 60;
 /// Plots a declaration may cite.
-pub const DECLARED_EVIDENCE_MAX: usize = 16;
+pub const DECLARED_EVIDENCE_MAX: usize = 32;
 /// Bytes of a sensor's id.
 pub const SENSOR_ID_BYTES_MAX: usize = 64;
 
