@@ -229,12 +229,11 @@ impl Node {
         self.elapsed
     }
 
-    /// Starts whatever may start: batches of own lanes, receipts.
+    /// Starts whatever may start: batches of own lanes.
     pub(crate) fn flush(&mut self, turn: &mut Turn<'_>) {
         for lane in Precedence::ALL {
             self.flush_lane(lane, turn);
         }
-        self.flush_receipts(turn);
     }
 
     fn tick(&mut self, turn: &mut Turn<'_>) {
@@ -247,6 +246,7 @@ impl Node {
         self.ask_for_what_is_behind(turn);
         self.cross_check(turn);
         self.warn_of_expiry(turn);
+        self.flush_receipts(turn);
     }
 
     /// Issues a store operation.

@@ -332,7 +332,8 @@ impl Node {
         }
     }
 
-    /// Writes the receipts that wait, one operation at a time.
+    /// Writes the receipts that wait, one operation at a time and once a tick: nobody waits for it, and a
+    /// FLASH entry is not to find the store busy with them. Those lost in a crash are asked for again.
     pub(crate) fn flush_receipts(&mut self, turn: &mut Turn<'_>) {
         let ReceiptQueue { waiting, ranges, history, in_flight } = &mut self.receipts;
         if *in_flight || (waiting.is_empty() && ranges.is_empty()) {
