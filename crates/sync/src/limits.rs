@@ -27,10 +27,11 @@ pub const SEALED_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const TICKETS_MAX: usize = 262_144;
 
 /// Bytes of one log sent to one peer and not yet reported durable there. One batch may always be
-/// under way, whatever its size.
-pub const WINDOW_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes of own newest batches kept in memory per log, so that a peer that keeps up costs no reads.
-pub const CACHE_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// under way, whatever its size: what a gigabit line carries while a busy partner syncs.
+pub const WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of own newest batches kept in memory per log, so that a peer that keeps up costs no reads:
+/// [`WINDOW_BYTES_MAX`], what is being sealed and stored meanwhile, and as much again.
+pub const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes asked of the store in one read for a peer that catches up.
 pub const LOAD_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of verified batches of one mirrored log that wait for the store. Beyond it frames of that

@@ -29,12 +29,12 @@ use super::{SEGMENT_BYTES_MAX, micros};
 /// Bytes a unit costs on the line beside its content: Ethernet, IP and UDP 42, QUIC about 31, its own
 /// header 5. TCP with TLS costs about as much.
 pub(super) const OVERHEAD_BYTES: usize = 80;
-/// Content of the smallest segment, so that four fifths of a line carry content.
-const SEGMENT_BYTES_MIN: usize = 384;
+/// Content of the smallest segment, so that more than four fifths of a line carry content.
+const SEGMENT_BYTES_MIN: usize = 480;
 /// Content that fits one QUIC packet of the least size every path carries (RFC 9000, section 14).
 const SEGMENT_BYTES_PACKET: usize = 1_100;
 /// Time on the line of a segment on slow lines, up to one packet; what FLASH may find in its way.
-const SEGMENT_S: f64 = 0.005_2;
+const SEGMENT_S: f64 = 0.006;
 /// Time on the line of a segment on fast lines, where packets are no longer the measure.
 const SEGMENT_FAST_S: f64 = 0.000_4;
 
