@@ -19,6 +19,7 @@ mod flash;
 mod limits;
 mod load;
 mod partner;
+mod plain_quinn;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc as std_mpsc;
@@ -42,6 +43,7 @@ pub(crate) use catchup::{Catchup, Sink, catchup, sink};
 pub(crate) use exchange::{Exchange, exchange};
 pub(crate) use flash::{Flash, flash};
 pub(crate) use partner::run as partner;
+pub(crate) use plain_quinn::{PlainQuinn, answer as plain_quinn_answer, plain_quinn};
 
 /// Appends before the first that counts.
 const WARM_UP: usize = 50;

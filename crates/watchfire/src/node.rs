@@ -70,6 +70,11 @@ fn in_force(
 }
 
 impl Being {
+    /// What a carrier needs to know of this node.
+    pub(crate) fn lines(&self) -> Result<Lines, Error> {
+        Ok(lines(&self.config, &self.charter, Arc::new(self.identity()?)))
+    }
+
     /// Reads the configuration at `path` and everything it names; refuses what does not fit together.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let config = Config::read(path)?;

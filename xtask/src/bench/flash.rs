@@ -1,8 +1,8 @@
 //! `cargo xtask bench flash`: the round trip of FLASH over slow lines.
 //!
 //! Two nodes in namespaces of their own, joined by a token-bucket line at each of three rates, over
-//! each carrier; in the same run NATS core over the same lines. `watchfire bench flash` is what
-//! measures; this makes the hosts, the lines and the goals.
+//! each carrier; in the same run plain QUIC with stream priorities and NATS core over the same lines.
+//! `watchfire bench flash` is what measures; this makes the hosts, the lines and the goals.
 
 use std::path::Path;
 
@@ -75,7 +75,8 @@ pub(super) fn measure(root: &Path, words: &[String]) -> Result<Value, Error> {
     }
     let hosts = Hosts::make(&["near", "far"])?;
     let nats = test::nats_server(root);
-    let (mut results, mut peers, mut goals) = (Map::new(), Map::new(), Vec::new());
+    let (mut results, mut goals) = (Map::new(), Vec::new());
+    let (mut quinn_peers, mut nats_peers) = (Map::new(), Map::new());
     for line in &LINES {
         for place in 0..2 {
             hosts.starve(place, Direction::Out, line.kbit_s)?;
@@ -90,15 +91,19 @@ pub(super) fn measure(root: &Path, words: &[String]) -> Result<Value, Error> {
             by_carrier.insert(carrier.to_owned(), measured);
         }
         results.insert(line.name.to_owned(), Value::Object(by_carrier));
+        let peer = plain_quinn(root, &hosts, &program, line);
+        let peer = peer.unwrap_or_else(|error| json!({ "absent": error.to_string() }));
+        quinn_peers.insert(line.name.to_owned(), peer);
         eprintln!("{} with NATS core", line.name);
         let peer = match &nats {
             Ok(server) => core_nats::measure(&hosts, server, line.settle_s),
             Err(error) => Ok(json!({ "absent": error.to_string() })),
         };
         let peer = peer.unwrap_or_else(|error| json!({ "absent": error.to_string() }));
-        peers.insert(line.name.to_owned(), peer);
+        nats_peers.insert(line.name.to_owned(), peer);
     }
-    Ok(json!({ "results": results, "peers": { "nats_core": peers }, "goals": goals }))
+    let peers = json!({ "plain_quinn": quinn_peers, "nats_core": nats_peers });
+    Ok(json!({ "results": results, "peers": peers, "goals": goals }))
 }
 
 fn watchfire(
@@ -127,6 +132,22 @@ fn watchfire(
     bench.args(["--folder", &folder]).args(words);
     let said = process::run_for_stdout(bench)?;
     Ok(last_object("watchfire bench flash", &said)?["results"].take())
+}
+
+/// The peer with stream priorities alone: Cubic, as the library comes.
+fn plain_quinn(root: &Path, hosts: &Hosts, program: &Path, line: &Line) -> Result<Value, Error> {
+    let mut bench = hosts.program(0, program);
+    bench.current_dir(root).args(["bench", "plain-quinn", "--json", "--hosts"]);
+    bench.args([0, 1].map(Hosts::address));
+    for word in hosts.words(1) {
+        bench.args(["--within", &word]);
+    }
+    let bits = u64::from(line.kbit_s) * 1_000;
+    bench.args(["--bits", &bits.to_string(), "--seconds", &line.settle_s.to_string()]);
+    let folder = format!("target/bench-plain-quinn-{}", std::process::id());
+    bench.args(["--folder", &folder]);
+    let said = process::run_for_stdout(bench)?;
+    Ok(last_object("watchfire bench plain-quinn", &said)?["results"].take())
 }
 
 fn judge(line: &Line, measured: &Value) -> Vec<Value> {

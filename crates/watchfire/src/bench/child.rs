@@ -48,6 +48,11 @@ impl Partner {
     /// Starts the node of `config`; `within` are words before the command, such as those that
     /// enter a namespace.
     pub(super) fn start(config: &Path, within: &[String]) -> Result<Self, Error> {
+        Self::start_as("partner", config, within)
+    }
+
+    /// The same with another command of the benchmarks.
+    pub(super) fn start_as(role: &str, config: &Path, within: &[String]) -> Result<Self, Error> {
         let program = std::env::current_exe()
             .map_err(|error| Error::file("read", Path::new("/proc/self/exe"), error))?;
         let mut command = match within {
@@ -59,7 +64,7 @@ impl Partner {
             }
         };
         let mut child = command
-            .args(["bench", "partner", "--config"])
+            .args(["bench", role, "--config"])
             .arg(config)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

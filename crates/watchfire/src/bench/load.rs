@@ -1,9 +1,9 @@
 //! What is appended.
 //!
-//! - `declared`: `track.declared` of exactly 256 bytes, a public id and the four plots it stands on.
+//! - `declared`: `track.declared` of exactly 256 bytes, a public id and the eight plots it stands on.
 //!   Decoded, checked and folded by the registry like any other; no track has used those plots, so
 //!   it waits in the picture for its object. The cheapest statement of this size any domain reads.
-//! - `declared-long`: the same of 952 bytes and sixteen plots.
+//! - `declared-long`: the same of 928 bytes and 32 plots.
 //! - `scan`: `track.scan` of one plot of one aircraft that stands still: associated, filtered and
 //!   assessed by the tracker.
 
@@ -21,11 +21,15 @@ use crate::core::bulk::BulkProposal;
 /// Bytes of one declaration.
 pub(super) const DECLARED_BYTES: usize = 256;
 /// Bytes of one long declaration.
-pub(super) const DECLARED_LONG_BYTES: usize = 952;
+pub(super) const DECLARED_LONG_BYTES: usize = 928;
+/// Of which each plot is this many: node 6, lane 1, incarnation 16, index 4, place 1.
+const PLOT_BYTES: usize = 28;
+/// And the id's length and first letters and the number of plots this many.
+const DECLARED_BYTES_BESIDE: usize = 6;
 /// Where the entries cited begin, so that all have one length.
 const CITED_FROM: u64 = 100_000_000;
 /// Declarations that cite other entries than any other.
-const DISTINCT: u64 = 10_000_000;
+const DISTINCT: u64 = 5_000_000;
 
 /// A kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +54,8 @@ impl Load {
     /// The content of statement `number`, measured at `now`.
     pub(super) fn content(self, number: u64, now: Timestamp) -> Vec<u8> {
         match self {
-            Self::Declared => declared(number, 4, DECLARED_BYTES),
-            Self::DeclaredLong => declared(number, 16, DECLARED_LONG_BYTES),
+            Self::Declared => declared(number, 8, DECLARED_BYTES),
+            Self::DeclaredLong => declared(number, 32, DECLARED_LONG_BYTES),
             Self::Scan => encode_content(&scan(number, now)),
         }
     }
@@ -89,16 +93,12 @@ fn declared(number: u64, plots: u64, length: usize) -> Vec<u8> {
         incarnation: Incarnation([0xb5; 16]),
     };
     let cited = |place: u64| PlotRef {
-        entry: EntryId { log, index: CITED_FROM + number % DISTINCT * 16 + place },
+        entry: EntryId { log, index: CITED_FROM + number % DISTINCT * 32 + place },
         plot: 0,
     };
-    let evidence: Vec<PlotRef> = (0..plots).map(cited).collect();
-    let padded = |width: usize| {
-        let public_id = format!("JPN-{number:0>width$}");
-        encode_content(&DeclaredReport { public_id, evidence: evidence.clone() })
-    };
-    let missing = length.saturating_sub(padded(1).len());
-    padded(missing + number.to_string().len())
+    let width = length - DECLARED_BYTES_BESIDE - usize::try_from(plots).expect("few") * PLOT_BYTES;
+    let public_id = format!("JPN-{number:0>width$}");
+    encode_content(&DeclaredReport { public_id, evidence: (0..plots).map(cited).collect() })
 }
 
 fn scan(number: u64, measured: Timestamp) -> ScanReport {
@@ -137,7 +137,7 @@ mod tests {
     fn every_declaration_has_the_same_length_and_is_one() {
         let kinds = domains::kinds();
         let kind = kinds.iter().find(|kind| kind.name == DECLARED_KIND).expect("it is registered");
-        for (plots, length) in [(4, DECLARED_BYTES), (16, DECLARED_LONG_BYTES)] {
+        for (plots, length) in [(8, DECLARED_BYTES), (32, DECLARED_LONG_BYTES)] {
             let contents =
                 [0, 9, 10, 123_456, 9_999_999].map(|number| declared(number, plots, length));
             for content in &contents {

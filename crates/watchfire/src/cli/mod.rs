@@ -110,6 +110,11 @@ enum BenchCommand {
     /// The far end of a plain stream that measures a line
     #[command(hide = true)]
     Sink(crate::bench::Sink),
+    /// The round trip of an urgent message over plain QUIC with stream priorities, for comparison
+    PlainQuinn(crate::bench::PlainQuinn),
+    /// Its other end, ended by closing its standard input
+    #[command(hide = true)]
+    PlainQuinnAnswer(ConfigArgument),
     /// The other node of a measurement, ended by closing its standard input
     #[command(hide = true)]
     Partner(ConfigArgument),
@@ -212,6 +217,12 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Bench(BenchCommand::Flash(arguments)) => crate::bench::flash(&arguments),
         Command::Bench(BenchCommand::Catchup(arguments)) => crate::bench::catchup(&arguments),
         Command::Bench(BenchCommand::Sink(arguments)) => crate::bench::sink(&arguments),
+        Command::Bench(BenchCommand::PlainQuinn(arguments)) => {
+            crate::bench::plain_quinn(&arguments)
+        }
+        Command::Bench(BenchCommand::PlainQuinnAnswer(node)) => {
+            crate::bench::plain_quinn_answer(&node.config)
+        }
         Command::Bench(BenchCommand::Partner(node)) => crate::bench::partner(&node.config),
         Command::Bench(BenchCommand::Jetstream { kills, json }) => {
             crate::store::jetstream::soak::run(kills, json)

@@ -34,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 use crate::error::Error;
 
 pub(crate) use outbox::{Outbox, Taker};
+pub(crate) use quic::{plain_client, plain_server};
 pub(crate) use tls::{Directory, Identity};
 
 /// Connections being set up at once; further ones wait in the system's backlog.

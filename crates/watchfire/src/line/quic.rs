@@ -36,6 +36,30 @@ fn refused(address: SocketAddr, source: std::io::Error) -> Error {
     Error::Listen { what: "lines over QUIC", address: address.to_string(), source }
 }
 
+/// A listening endpoint with this line's keys and the library's own settings, for comparisons.
+pub(crate) fn plain_server(lines: &super::Lines) -> Result<Endpoint, Error> {
+    let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls::server(lines))
+        .map_err(|error| refused(lines.listen, std::io::Error::other(error)))?;
+    let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    Endpoint::server(config, lines.listen).map_err(|source| refused(lines.listen, source))
+}
+
+/// The same, dialling `peer` at `to`.
+pub(crate) async fn plain_client(
+    lines: &super::Lines,
+    peer: NodeId,
+    to: SocketAddr,
+) -> Result<(Endpoint, Connection), Error> {
+    let failed = |error: &dyn std::fmt::Display| refused(to, std::io::Error::other(error.to_string()));
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls::client(lines, peer))
+        .map_err(|error| failed(&error))?;
+    let endpoint = Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into()).map_err(|e| failed(&e))?;
+    let config = quinn::ClientConfig::new(Arc::new(crypto));
+    let connecting = endpoint.connect_with(config, to, "watchfire.invalid");
+    let connection = connecting.map_err(|error| failed(&error))?.await;
+    Ok((endpoint, connection.map_err(|error| failed(&error))?))
+}
+
 pub(super) fn start(around: &Around) -> Result<(), Error> {
     let listen = around.lines.listen;
     let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls::server(&around.lines))
