@@ -36,6 +36,10 @@ mod store;
 
 use std::process::ExitCode;
 
+/// Statements are many small pieces of memory; the system's allocator took a tenth of a busy node's time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cli::run() {
         Ok(()) => ExitCode::SUCCESS,
