@@ -252,7 +252,8 @@ impl Node {
     fn take_frame(&mut self, from: NodeId, number: u64, frame: &[u8], turn: &mut Turn<'_>) {
         match Message::decode(frame) {
             Ok(Message::Hello(hello)) if hello.node == from => {
-                // What a file brings is late: it changes the picture, and is to page nobody.
+                // What a file brings is late, unless it came within seconds: it changes the picture, and is
+                // to page nobody.
                 for (log, size) in hello.logs.iter().filter(|(log, _)| log.node == from) {
                     if self.admit(from, *log).is_ok() {
                         self.copies.get_mut(log).expect("`admit` made it").expect_backfill(*size);

@@ -37,6 +37,14 @@ impl ReceiptQueue {
     }
 }
 
+impl Node {
+    /// Whether the store has every receipt that came.
+    pub fn receipts_stored(&self) -> bool {
+        let ReceiptQueue { waiting, ranges, in_flight, .. } = &self.receipts;
+        !*in_flight && waiting.is_empty() && ranges.is_empty()
+    }
+}
+
 /// What a partner states about a checkpoint.
 enum Statement {
     Cosignature(Verified<Cosignature>),

@@ -87,6 +87,7 @@ fn statements_cross_and_receipts_come_back() {
     let ticket = cluster.append(KOR, "JPN+KOR", "by courier", Level::Partners(1));
     cluster.append(KOR, "KOR+USA", "not for JPN", Level::Local);
     let there = export(&mut cluster, KOR, JPN, Since::Acknowledged);
+    cluster.run_for(4_000);
     import(&mut cluster, JPN, &there).unwrap();
     let late = ("by courier".to_owned(), Arrival::Backfilled);
     assert_eq!(cluster.told(JPN), [late], "what a file brings is to page nobody");

@@ -309,6 +309,7 @@ fn above_a_gap_ranges_are_stated_and_what_waits_is_acknowledged() {
     assert_eq!(holders.len(), 3);
     assert_eq!(cluster.stated(KOR, JPN, Precedence::Priority, CosignatureKind::Holds), 0);
     assert!(!cluster.node(KOR).receipts_complete(), "the first statement is not held by JPN");
+    cluster.run_for(200);
     cluster.stop(KOR);
     cluster.start(KOR);
     assert_eq!(cluster.node(KOR).holders(&entry).len(), 3, "range receipts are kept");

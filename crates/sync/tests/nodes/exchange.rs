@@ -148,7 +148,7 @@ fn after_a_break_everything_missed_comes_marked_as_backfill_and_within_the_windo
     cluster.append(KOR, "JPN+KOR", "before", Level::Local);
     cluster.disconnect(KOR, JPN);
     let large = vec![b'x'; 200_000];
-    for _ in 0..40 {
+    for _ in 0..100 {
         cluster.append_in(KOR, Precedence::Immediate, "JPN+KOR", &large, Level::Local);
     }
     cluster.append_in(KOR, Precedence::Flash, "JPN+KOR", b"flash", Level::Local);
@@ -156,11 +156,11 @@ fn after_a_break_everything_missed_comes_marked_as_backfill_and_within_the_windo
     cluster.clear();
     cluster.connect(KOR, JPN);
     let told = cluster.told(JPN);
-    assert_eq!(told.len(), 41);
+    assert_eq!(told.len(), 101);
     assert_eq!(told[0].0, "flash", "the most urgent lane comes first");
     assert!(told.iter().all(|(_, arrival)| *arrival == Arrival::Backfilled));
     let loads = cluster.hosts[KOR].out.iter().filter(|out| matches!(out, Output::Load { .. }));
-    assert!(loads.count() > 0, "8 MB do not fit the cache");
+    assert!(loads.count() > 0, "20 MB do not fit the cache");
     let first_burst: usize = cluster.hosts[KOR]
         .out
         .iter()

@@ -14,6 +14,8 @@ fn a_restarted_node_tells_everything_again_and_goes_on_in_its_log() {
     let mut cluster = Cluster::three();
     cluster.append(KOR, "JPN+KOR", "mine", Level::Local);
     cluster.append(JPN, "JPN+KOR", "theirs", Level::Local);
+    cluster.run_for(200);
+    assert!(cluster.node(KOR).receipts_stored());
     let (incarnation, cut) = (cluster.node(KOR).incarnation(), cluster.node(KOR).cut());
     cluster.stop(KOR);
     cluster.clear();

@@ -71,7 +71,7 @@ impl Core {
             now: self.clock.now(),
             lines: self.line_items(),
             logs,
-            receipts_complete: self.node.receipts_complete(),
+            receipts_complete: self.node.receipts_complete() && self.node.receipts_stored(),
             facts: count(|view| view.len() as u64),
             refolded: count(domains::View::refolded),
             console: http::console_present(),
