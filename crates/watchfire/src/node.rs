@@ -63,7 +63,10 @@ fn in_force(
             what: "charter",
             path: config.charter.clone(),
             hint: error.hint().unwrap_or("name the charter this node had").to_owned(),
-            message: error.to_string(),
+            message: format!(
+                "the store remembers one that does not follow on it (`{}`): {error}",
+                config.database().display()
+            ),
         }),
         Err(_) => Ok(None),
     }
@@ -93,7 +96,8 @@ impl Being {
             && database.exists()
             && let Ok(store) = SqliteStore::open(&database, Access::Read)
         {
-            being.follow(&store)?;
+            // One that does not follow on the file is for `fsck` and the node's start to report.
+            being.follow(&store).ok();
         }
         being.check()?;
         Ok(being)

@@ -206,7 +206,9 @@ impl FsckArguments {
             Ok(AnyOpened { store, faults: found, .. }) => {
                 faults.extend(found);
                 faults.extend(store.integrity());
-                being.follow(&store)?;
+                if let Err(error) = being.follow(&store) {
+                    faults.push(error.to_string());
+                }
                 let mut high_water =
                     log::HighWater::new(being.charter.realm().clone(), being.config.node);
                 match inspected.marks_of(&store) {

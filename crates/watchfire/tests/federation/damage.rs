@@ -143,6 +143,7 @@ fn a_store_of_another_realm_is_reported_and_not_used() {
     copy(&there.database("KOR-1"), &here.database("KOR-1"));
     assert!(faults(&here, "KOR-1") > 0);
     assert_no_start(&here, "KOR-1", &["watchfire.sqlite"]);
+    copy(&spare, &here.database("KOR-1"));
     copy(&there.data("KOR-1").join("high-water.a"), &here.data("KOR-1").join("high-water.a"));
     assert_no_start(
         &here,

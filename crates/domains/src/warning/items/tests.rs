@@ -44,9 +44,11 @@ fn the_item_has_the_agreed_fields() {
             "urgency": "Immediate",
             "certainty": "Likely",
             "drafted": "2026-11-03T06:00:00.001Z",
+            "entry": "JPN-1.flash.07070707070707070707070707070707.1",
             "released": "2026-11-03T06:00:00.002Z",
             "released_by": "Col. Kim",
             "supported": true,
+            "late": false,
             "pending": null,
             "evidence": [
                 "KOR-1.flash.07070707070707070707070707070707.40",
