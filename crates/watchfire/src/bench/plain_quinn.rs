@@ -99,7 +99,8 @@ async fn samples(connection: &Connection, arguments: &PlainQuinn) -> Result<Valu
     let (mut idle, _) = urgent.samples(seconds).await?;
     let mut bulk = connection.open_uni().await.map_err(|error| text(&error))?;
     bulk.set_priority(0).map_err(|error| text(&error))?;
-    let flood = tokio::spawn(async move { while bulk.write_all(&[7; BULK_BYTES]).await.is_ok() {} });
+    let flood =
+        tokio::spawn(async move { while bulk.write_all(&[7; BULK_BYTES]).await.is_ok() {} });
     tokio::time::sleep(seconds / 2).await;
     eprintln!("plain quinn beside the bulk");
     let (mut loaded, bytes_a_second) = urgent.samples(seconds).await?;

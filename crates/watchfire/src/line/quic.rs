@@ -50,7 +50,8 @@ pub(crate) async fn plain_client(
     peer: NodeId,
     to: SocketAddr,
 ) -> Result<(Endpoint, Connection), Error> {
-    let failed = |error: &dyn std::fmt::Display| refused(to, std::io::Error::other(error.to_string()));
+    let failed =
+        |error: &dyn std::fmt::Display| refused(to, std::io::Error::other(error.to_string()));
     let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls::client(lines, peer))
         .map_err(|error| failed(&error))?;
     let endpoint = Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into()).map_err(|e| failed(&e))?;
