@@ -145,7 +145,7 @@ impl Urgent {
             last = Some(point);
         }
         let (Some(first), Some(last)) = (first, last) else { return Ok((times, 0.0)) };
-        let time = (last.0 - first.0).as_secs_f64();
+        let time = last.0.saturating_sub(first.0).as_secs_f64();
         let rate = if time > 0.0 { (last.1 - first.1) as f64 / time } else { 0.0 };
         Ok((times, rate))
     }
