@@ -92,9 +92,7 @@ impl Bug {
         match self {
             Self::SkipRootCheck => 240,
             Self::FollowPeerClock | Self::DropProof | Self::ResumeEpochKey => 80,
-            Self::IgnoreHighWater
-            | Self::ResendOffByOne
-            | Self::SkipCountCheck => 40,
+            Self::IgnoreHighWater | Self::ResendOffByOne | Self::SkipCountCheck => 40,
             _ => 20,
         }
     }
