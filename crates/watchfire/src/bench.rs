@@ -18,26 +18,28 @@ mod exchange;
 mod flash;
 mod limits;
 mod load;
+mod near;
 mod partner;
 mod plain_quinn;
 
-use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
-use base::{NodeId, PartnerId, Timestamp};
+use base::{PartnerId, Timestamp};
 use domains::track::events::{Plot, PlotReport, ScanReport, SensorInfo, SensorKind};
-use log::{Carrier, EntryId, ExerciseTime, Realm};
+use log::{Carrier, ExerciseTime, Realm};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use self::near::{Near, entry_id, refusal};
 use crate::clock::{instant, wall_now};
 use crate::config::Tuning;
-use crate::core::answers::{Appended, Proposal, Status};
+use crate::core::answers::{Appended, Proposal};
 use crate::core::{Folded, Question};
 use crate::error::Error;
 use crate::federation::{self, Plan};
-use crate::node::{self, Being};
+use crate::node;
 
 pub(crate) use catchup::{Catchup, Sink, catchup, sink};
 pub(crate) use exchange::{Exchange, exchange};
@@ -71,11 +73,49 @@ pub(crate) fn line(samples: usize, json: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// Where a measurement has its files and how it says what it found.
+#[derive(clap::Args)]
+struct Output {
+    /// A folder on the disk to be measured, for files of this run; the system's temporary one if absent
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Print the result as one JSON object on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Output {
+    /// Measures in a folder of its own and prints the report.
+    fn of(
+        &self,
+        name: &str,
+        measure: impl FnOnce(&Path) -> Result<Value, Error>,
+    ) -> Result<(), Error> {
+        let named = format!("watchfire-{name}-{}", std::process::id());
+        let folder = self.folder.clone().unwrap_or_else(std::env::temp_dir).join(named);
+        let report = measure(&folder);
+        std::fs::remove_dir_all(&folder).ok();
+        let report = report?;
+        for goal in report["goals"].as_array().into_iter().flatten() {
+            eprintln!(
+                "{}: {} {} (goal {})",
+                goal["name"], goal["value"], goal["unit"], goal["goal"]
+            );
+        }
+        if self.json {
+            println!("{report}");
+        } else {
+            println!("{report:#}");
+        }
+        Ok(())
+    }
+}
+
 type Probed = std_mpsc::Receiver<Folded>;
 
 /// Two partners, one node each, below `folder`.
 fn two_members(
-    folder: &std::path::Path,
+    folder: &Path,
     carrier: Carrier,
     hosts: &[std::net::IpAddr],
 ) -> Result<Vec<federation::Member>, Error> {
@@ -94,32 +134,19 @@ fn two_members(
     federation::make_at(folder, &plan, hosts)
 }
 
-fn measure(folder: &std::path::Path, samples: usize) -> Result<Value, Error> {
+fn measure(folder: &Path, samples: usize) -> Result<Value, Error> {
     let members = two_members(folder, Carrier::Tcp, &[])?;
     let runtime = node::runtime()?;
-    let (stop, stopping) = tokio::sync::watch::channel(false);
-    let mut nodes: BTreeMap<NodeId, (mpsc::Sender<Question>, Probed)> = BTreeMap::new();
-    let mut running = Vec::new();
+    let mut ends = Vec::new();
     for member in &members {
-        let being = Being::read(&member.config)?;
         let (probe, probed) = std_mpsc::channel();
-        let (ready, up) = std_mpsc::channel();
-        let mut stopping = stopping.clone();
-        let stopped = async move { drop(stopping.changed().await) };
-        let announce = move |node: node::Ready| drop(ready.send(node.questions));
-        running.push(runtime.spawn(node::run(being, stopped, announce, Some(probe))));
-        let questions = up.recv_timeout(PATIENCE).map_err(|_| no_answer("the node to start"))?;
-        nodes.insert(member.node, (questions, probed));
+        ends.push((Near::start(&runtime, &member.config, Some(probe))?, probed));
     }
-    let mut ends = nodes.values();
-    let (Some((near, _)), Some((_, far))) = (ends.next(), ends.next()) else {
-        return Err(no_answer("two nodes"));
-    };
-    wait_for_line(near)?;
+    let [(near, _), (_, far)] = ends.as_slice() else { return Err(no_answer("two nodes")) };
+    near.wait_for_line()?;
     let figures = run(near, far, samples)?;
-    stop.send(true).ok();
-    for node in running {
-        runtime.block_on(node).ok();
+    for (node, _) in ends {
+        node.end(&runtime);
     }
     Ok(figures)
 }
@@ -142,36 +169,19 @@ fn ask<T>(
     answer.blocking_recv().map_err(|_| no_answer("the loop to answer"))
 }
 
-fn wait_for_line(questions: &mpsc::Sender<Question>) -> Result<(), Error> {
-    let begun = instant();
-    while begun.elapsed() < PATIENCE {
-        let status: Status = ask(questions, Question::Status)?;
-        let up =
-            |line: &crate::core::items::LineItem| line.state == crate::core::items::LineState::Up;
-        if status.lines.iter().all(up) && status.receipts_complete {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Err(no_answer("the line to come up"))
-}
-
-fn run(near: &mpsc::Sender<Question>, far: &Probed, samples: usize) -> Result<Value, Error> {
+fn run(near: &Near, far: &Probed, samples: usize) -> Result<Value, Error> {
     let mut acknowledged = Vec::with_capacity(samples);
     let mut folded = Vec::with_capacity(samples);
     let mut receipted = Vec::with_capacity(samples);
     let mut bytes = 0;
     for number in 0..samples + WARM_UP {
-        let now: Timestamp = ask(near, Question::Now)?;
+        let now: Timestamp = near.ask(Question::Now)?;
         let proposal = proposal(number, now, "local");
         bytes = domains::encode_content(&scan(number, now)).len();
         let begun = instant();
         let appended: Appended = append(near, proposal)?;
         let durable = begun.elapsed();
-        let entry: EntryId = appended
-            .entry
-            .parse()
-            .map_err(|_| Error::input("expected an entry's id", "report this"))?;
+        let entry = entry_id(&appended.entry)?;
         let fold = loop {
             let folded =
                 far.recv_timeout(PATIENCE).map_err(|_| no_answer("a fold at the partner"))?;
@@ -185,7 +195,7 @@ fn run(near: &mpsc::Sender<Question>, far: &Probed, samples: usize) -> Result<Va
         }
     }
     for number in 0..samples.min(500) {
-        let now: Timestamp = ask(near, Question::Now)?;
+        let now: Timestamp = near.ask(Question::Now)?;
         let proposal = proposal(samples + WARM_UP + number, now, "all");
         let begun = instant();
         append(near, proposal)?;
@@ -204,9 +214,8 @@ fn run(near: &mpsc::Sender<Question>, far: &Probed, samples: usize) -> Result<Va
     }))
 }
 
-fn append(near: &mpsc::Sender<Question>, proposal: Proposal) -> Result<Appended, Error> {
-    ask(near, |reply| Question::Append { proposal, reply })?
-        .map_err(|problem| Error::input(problem.detail, problem.hint.unwrap_or_default()))
+fn append(near: &Near, proposal: Proposal) -> Result<Appended, Error> {
+    near.ask(|reply| Question::Append { proposal, reply })?.map_err(refusal)
 }
 
 fn proposal(number: usize, now: Timestamp, level: &str) -> Proposal {

@@ -9,19 +9,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::last_object;
+use super::{between_hosts, carriers};
 use crate::demo;
 use crate::error::Error;
 use crate::netns::{Direction, Hosts};
-use crate::process;
 
 /// The line's rate.
 const KBIT_S: u32 = 100_000;
-/// The carriers.
-const CARRIERS: [&str; 2] = ["quic", "tcp"];
 
 /// Measures over each carrier; `words` go to `watchfire bench catchup`.
 pub(super) fn measure(root: &Path, words: &[String]) -> Result<Value, Error> {
+    let (carriers, words) = carriers(words)?;
     let program = demo::build_program(root, "watchfire", "watchfire", &["--release"])?;
     if let Some(reason) = Hosts::unavailable() {
         return Ok(json!({ "absent": reason }));
@@ -30,14 +28,13 @@ pub(super) fn measure(root: &Path, words: &[String]) -> Result<Value, Error> {
     for place in 0..2 {
         hosts.starve(place, Direction::Out, KBIT_S)?;
     }
-    let asked = words.iter().position(|word| word == "--carrier");
     let mut report = json!({ "results": {}, "limits": {}, "goals": [] });
-    for carrier in CARRIERS {
-        let alone = asked.and_then(|place| words.get(place + 1));
-        if alone.is_none_or(|only| only == carrier) {
-            eprintln!("catching up over {carrier}");
-            add(&mut report, carrier, watchfire(root, &hosts, &program, carrier, words)?);
-        }
+    for carrier in carriers {
+        eprintln!("catching up over {carrier}");
+        let mut words = [&words[..], &["--carrier", carrier].map(str::to_owned)].concat();
+        words.extend(hosts.plug_words(0).map(|word| format!("--plug={word}")));
+        let measured = between_hosts(root, (&hosts, &program), "catchup", KBIT_S, &words)?;
+        add(&mut report, carrier, measured);
     }
     Ok(report)
 }
@@ -54,32 +51,6 @@ fn add(report: &mut Value, carrier: &str, mut measured: Value) {
     }
 }
 
-fn watchfire(
-    root: &Path,
-    hosts: &Hosts,
-    program: &Path,
-    carrier: &str,
-    words: &[String],
-) -> Result<Value, Error> {
-    let mut bench = hosts.program(0, program);
-    bench.current_dir(root).args(["bench", "catchup", "--json"]);
-    bench.arg("--hosts").args([0, 1].map(Hosts::address));
-    for word in hosts.words(1) {
-        bench.args(["--within", &word]);
-    }
-    for word in hosts.plug_words(0) {
-        bench.arg(format!("--plug={word}"));
-    }
-    let folder = format!("target/bench-catchup-{}", std::process::id());
-    bench.args(["--bits", &(u64::from(KBIT_S) * 1_000).to_string(), "--folder", &folder]);
-    if !words.iter().any(|word| word == "--carrier") {
-        bench.args(["--carrier", carrier]);
-    }
-    bench.args(words);
-    let said = process::run_for_stdout(bench)?;
-    last_object("watchfire bench catchup", &said)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,7 +58,7 @@ mod tests {
     #[test]
     fn goals_are_named_after_their_carrier() {
         let mut report = json!({ "results": {}, "limits": {}, "goals": [] });
-        for carrier in CARRIERS {
+        for carrier in ["quic", "tcp"] {
             let measured = json!({
                 "results": { "a": 1 }, "limits": { "b": 2 },
                 "goals": [{ "name": "x", "met": true }],

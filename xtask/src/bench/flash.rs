@@ -8,11 +8,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{core_nats, last_object};
+use super::{CARRIERS, between_hosts, carriers, core_nats};
 use crate::demo;
 use crate::error::Error;
 use crate::netns::{Direction, Hosts};
-use crate::process;
 use crate::test;
 
 /// A line to measure over.
@@ -64,11 +63,9 @@ const LINES: [Line; 3] = [
     },
 ];
 
-/// The carriers; the goals are those of the first.
-const CARRIERS: [&str; 2] = ["quic", "tcp"];
-
 /// Measures every line; `words` go to `watchfire bench flash`.
 pub(super) fn measure(root: &Path, words: &[String]) -> Result<Value, Error> {
+    let (carriers, words) = carriers(words)?;
     let program = demo::build_program(root, "watchfire", "watchfire", &["--release"])?;
     if let Some(reason) = Hosts::unavailable() {
         return Ok(json!({ "absent": reason }));
@@ -77,21 +74,28 @@ pub(super) fn measure(root: &Path, words: &[String]) -> Result<Value, Error> {
     let nats = test::nats_server(root);
     let (mut results, mut goals) = (Map::new(), Vec::new());
     let (mut quinn_peers, mut nats_peers) = (Map::new(), Map::new());
+    let over = |name: &str, line: &Line, words: &[String]| {
+        let mut told = between_hosts(root, (&hosts, &program), name, line.kbit_s, words)?;
+        Ok::<_, Error>(told["results"].take())
+    };
     for line in &LINES {
         for place in 0..2 {
             hosts.starve(place, Direction::Out, line.kbit_s)?;
         }
         let mut by_carrier = Map::new();
-        for carrier in CARRIERS {
+        for carrier in &carriers {
             eprintln!("{} over {carrier}", line.name);
-            let measured = watchfire(root, &hosts, &program, line, carrier, words)?;
-            if carrier == CARRIERS[0] {
+            let given = [line.words(carrier), words.clone()].concat();
+            let measured = over("flash", line, &given)?;
+            if *carrier == CARRIERS[0] {
                 goals.extend(judge(line, &measured));
             }
-            by_carrier.insert(carrier.to_owned(), measured);
+            by_carrier.insert((*carrier).to_owned(), measured);
         }
         results.insert(line.name.to_owned(), Value::Object(by_carrier));
-        let peer = plain_quinn(root, &hosts, &program, line);
+        // The peer with stream priorities alone: Cubic, as the library comes.
+        let seconds = ["--seconds".to_owned(), line.settle_s.to_string()];
+        let peer = over("plain-quinn", line, &seconds);
         let peer = peer.unwrap_or_else(|error| json!({ "absent": error.to_string() }));
         quinn_peers.insert(line.name.to_owned(), peer);
         eprintln!("{} with NATS core", line.name);
@@ -106,48 +110,22 @@ pub(super) fn measure(root: &Path, words: &[String]) -> Result<Value, Error> {
     Ok(json!({ "results": results, "peers": peers, "goals": goals }))
 }
 
-fn watchfire(
-    root: &Path,
-    hosts: &Hosts,
-    program: &Path,
-    line: &Line,
-    carrier: &str,
-    words: &[String],
-) -> Result<Value, Error> {
-    let mut bench = hosts.program(0, program);
-    bench.current_dir(root).args(["bench", "flash", "--json", "--carrier", carrier]);
-    bench.arg("--hosts").args([0, 1].map(Hosts::address));
-    for word in hosts.words(1) {
-        bench.args(["--within", &word]);
+impl Line {
+    /// What `watchfire bench flash` is to do on this line.
+    fn words(&self, carrier: &str) -> Vec<String> {
+        let numbers = [
+            ("--settle-s", self.settle_s),
+            ("--idle", self.idle as u64),
+            ("--loaded", self.loaded as u64),
+        ];
+        let numbers = numbers.map(|(flag, value)| [flag.to_owned(), value.to_string()]);
+        [["--carrier".to_owned(), carrier.to_owned()]]
+            .iter()
+            .chain(&numbers)
+            .flatten()
+            .cloned()
+            .collect()
     }
-    let folder = format!("target/bench-flash-{}", std::process::id());
-    for (flag, value) in [
-        ("--bits", u64::from(line.kbit_s) * 1_000),
-        ("--settle-s", line.settle_s),
-        ("--idle", line.idle as u64),
-        ("--loaded", line.loaded as u64),
-    ] {
-        bench.args([flag, &value.to_string()]);
-    }
-    bench.args(["--folder", &folder]).args(words);
-    let said = process::run_for_stdout(bench)?;
-    Ok(last_object("watchfire bench flash", &said)?["results"].take())
-}
-
-/// The peer with stream priorities alone: Cubic, as the library comes.
-fn plain_quinn(root: &Path, hosts: &Hosts, program: &Path, line: &Line) -> Result<Value, Error> {
-    let mut bench = hosts.program(0, program);
-    bench.current_dir(root).args(["bench", "plain-quinn", "--json", "--hosts"]);
-    bench.args([0, 1].map(Hosts::address));
-    for word in hosts.words(1) {
-        bench.args(["--within", &word]);
-    }
-    let bits = u64::from(line.kbit_s) * 1_000;
-    bench.args(["--bits", &bits.to_string(), "--seconds", &line.settle_s.to_string()]);
-    let folder = format!("target/bench-plain-quinn-{}", std::process::id());
-    bench.args(["--folder", &folder]);
-    let said = process::run_for_stdout(bench)?;
-    Ok(last_object("watchfire bench plain-quinn", &said)?["results"].take())
 }
 
 fn judge(line: &Line, measured: &Value) -> Vec<Value> {

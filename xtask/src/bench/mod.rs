@@ -18,9 +18,13 @@ use serde_json::{Map, Value, json};
 use crate::command::{Flag, Given};
 use crate::demo;
 use crate::error::Error;
+use crate::netns::Hosts;
 use crate::process;
 use crate::test;
 use crate::tree;
+
+/// The carriers of a line.
+const CARRIERS: [&str; 2] = ["quic", "tcp"];
 
 /// Flags of `bench` and `validate`.
 pub(crate) const FLAGS: &[Flag] = &[
@@ -191,6 +195,45 @@ fn named<'a>(
     })
 }
 
+/// The carriers to measure, the one whose goals count first: all, or the one after `--carrier`; and the
+/// other words.
+fn carriers(words: &[String]) -> Result<(Vec<&'static str>, Vec<String>), Error> {
+    let mut rest = words.to_vec();
+    let Some(place) = rest.iter().position(|word| word == "--carrier") else {
+        return Ok((CARRIERS.to_vec(), rest));
+    };
+    let asked: Vec<_> = rest.drain(place..rest.len().min(place + 2)).skip(1).collect();
+    let only = CARRIERS.into_iter().filter(|carrier| asked.iter().any(|word| word == carrier));
+    let only: Vec<_> = only.collect();
+    if only.is_empty() {
+        return Err(Error::Usage {
+            message: format!("expected `--carrier` with a carrier, got `{}`", asked.concat()),
+            hint: format!("the carriers are: {}", CARRIERS.join(", ")),
+        });
+    }
+    Ok((only, rest))
+}
+
+/// Runs `watchfire bench NAME` on the first host with its partner on the second, over a line of
+/// `kbit_s`; what it reports.
+fn between_hosts(
+    root: &Path,
+    (hosts, program): (&Hosts, &Path),
+    name: &str,
+    kbit_s: u32,
+    words: &[String],
+) -> Result<Value, Error> {
+    let mut bench = hosts.program(0, program);
+    bench.current_dir(root).args(["bench", name, "--json", "--folder", "target"]);
+    bench.args(["--bits", &(u64::from(kbit_s) * 1_000).to_string()]);
+    bench.arg("--hosts").args([0, 1].map(Hosts::address));
+    for word in hosts.words(1) {
+        bench.args(["--within", &word]);
+    }
+    bench.args(words);
+    last_object(&format!("watchfire bench {name}"), &process::run_for_stdout(bench)?)
+}
+
 /// The JSON object on the last line of a program's stdout.
 fn last_object(name: &str, stdout: &str) -> Result<Value, Error> {
     let line = stdout.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -247,6 +290,19 @@ mod tests {
             "limits": {"tcp": 9, "disk": 2}, "extra": true,
         });
         assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn one_carrier_may_be_asked_for() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let both = carriers(&words("--entries 5")).expect("none is named");
+        assert_eq!(both, (vec!["quic", "tcp"], words("--entries 5")));
+        let one = carriers(&words("--carrier tcp --entries 5")).expect("it is one");
+        assert_eq!(one, (vec!["tcp"], words("--entries 5")));
+        for wrong in ["--carrier", "--carrier --entries", "--entries 5 --carrier pigeon"] {
+            let error = carriers(&words(wrong)).expect_err("not a carrier");
+            assert_eq!(error.hint(), Some("the carriers are: quic, tcp"), "{wrong}");
+        }
     }
 
     #[test]

@@ -16,23 +16,23 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
 use log::{Carrier, LogId, Precedence, StoreReadExt as _};
 use serde_json::{Value, json};
 use sync::Level;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::child::Partner;
 use super::cpu::{Cpu, forget_peak, peak_mib};
-use super::exchange::{Answer, answer, entry_of, goal};
+use super::exchange::goal;
 use super::flash::carrier;
 use super::load::{DECLARED_BYTES, Load};
-use super::{PATIENCE, ask, no_answer, percentiles, two_members, wait_for_line};
+use super::near::{Answer, Near, answer, entry_id, refusal};
+use super::{Output, PATIENCE, no_answer, percentiles, two_members};
 use crate::clock::{instant, wall_now};
 use crate::core::Question;
-use crate::core::answers::{Digest, Status};
+use crate::core::answers::Digest;
 use crate::core::items::LineState;
 use crate::error::Error;
 use crate::node::{self, Being};
@@ -76,12 +76,8 @@ pub(crate) struct Catchup {
     /// Entries to be behind
     #[arg(long, default_value_t = 1_000_000)]
     entries: u64,
-    /// An empty or absent folder for both nodes; the system's temporary one if absent
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Print the result as one JSON object on the last line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Where the far end of the plain stream listens.
@@ -94,17 +90,7 @@ pub(crate) struct Sink {
 
 /// Runs the measurement and prints it.
 pub(crate) fn catchup(arguments: &Catchup) -> Result<(), Error> {
-    let named = format!("watchfire-catchup-{}", std::process::id());
-    let folder = arguments.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(named));
-    let result = measure(&folder, arguments);
-    std::fs::remove_dir_all(&folder).ok();
-    let report = result?;
-    if arguments.json {
-        println!("{report}");
-    } else {
-        println!("{report:#}");
-    }
-    Ok(())
+    arguments.output.of("catchup", |folder| measure(folder, arguments))
 }
 
 /// Takes one stream to its end and says how many bytes came within how many nanoseconds.
@@ -138,20 +124,13 @@ fn measure(folder: &Path, arguments: &Catchup) -> Result<Value, Error> {
     let members = two_members(folder, arguments.carrier, &arguments.hosts)?;
     let [here, there] = members.as_slice() else { return Err(no_answer("two nodes")) };
     let partner = Partner::start(&there.config, &arguments.within)?;
-    let being = Being::read(&here.config)?;
-    let store = being.config.database();
+    let store = Being::read(&here.config)?.config.database();
     let runtime = node::runtime()?;
-    let (stop, stopping) = oneshot::channel::<()>();
-    let (ready, up) = std_mpsc::channel();
-    let stopped = async move { drop(stopping.await) };
-    let announce = move |node: node::Ready| drop(ready.send(node.questions));
-    let running = runtime.spawn(node::run(being, stopped, announce, None));
-    let near = up.recv_timeout(PATIENCE).map_err(|_| no_answer("the node to start"))?;
-    wait_for_line(&near)?;
+    let near = Near::start(&runtime, &here.config, None)?;
+    near.wait_for_line()?;
     let mut bench = Bench { near, partner, arguments, store, raw };
     let report = bench.report();
-    stop.send(()).ok();
-    runtime.block_on(running).ok();
+    bench.near.end(&runtime);
     bench.partner.end();
     report
 }
@@ -197,7 +176,7 @@ fn raw_stream(child: &mut Child, far: SocketAddr) -> Result<f64, Error> {
 
 /// Two nodes that are up.
 struct Bench<'a> {
-    near: mpsc::Sender<Question>,
+    near: Near,
     partner: Partner,
     arguments: &'a Catchup,
     /// The origin's database.
@@ -326,11 +305,7 @@ impl Bench<'_> {
     ) -> Result<oneshot::Receiver<Answer>, Error> {
         let mut bulk = Load::Declared.bulk(number, count, wall_now(), lane, level);
         bulk.timeout_ms = u32::try_from(CATCH_UP_PATIENCE.as_millis()).unwrap_or(u32::MAX);
-        let (reply, answer) = oneshot::channel();
-        self.near
-            .blocking_send(Question::Bulk { bulk, reply })
-            .map_err(|_| no_answer("the loop to take a question"))?;
-        Ok(answer)
+        self.near.bulk(bulk)
     }
 
     /// Appends `entries` statements and one that asks for all receipts; the log, and what answers once
@@ -348,7 +323,7 @@ impl Bench<'_> {
             }
             let (start, count, asked) = under_way.pop_front().expect("something is under way");
             if let Some(taken) = answer(asked)? {
-                log = Some(entry_of(&taken)?.log);
+                log = Some(entry_id(&taken.last)?.log);
             } else {
                 std::thread::sleep(LOOK);
                 let asked = self.bulk(start, count, Precedence::Routine, Level::Local)?;
@@ -360,7 +335,7 @@ impl Bench<'_> {
     }
 
     fn line_is(&self, state: LineState) -> Result<bool, Error> {
-        let status: Status = ask(&self.near, Question::Status)?;
+        let status = self.near.status()?;
         Ok(status.lines.iter().all(|line| line.state == state))
     }
 
@@ -406,10 +381,7 @@ impl Bench<'_> {
             flash.gather(Duration::ZERO)?;
             match held.try_recv() {
                 Ok(answered) => {
-                    let state = answered.map_err(|problem| {
-                        Error::input(problem.detail, problem.hint.unwrap_or_default())
-                    })?;
-                    if state.state != "reached" {
+                    if answered.map_err(refusal)?.state != "reached" {
                         return Err(no_answer("the partner's receipt for the backlog"));
                     }
                     break connected.elapsed();
@@ -443,7 +415,7 @@ impl Bench<'_> {
         let mut seen = (None, None);
         while begun.elapsed() < FOLD_PATIENCE {
             let asked = view.clone();
-            let near = ask(&self.near, |reply| Question::Digest { view: asked, cut: None, reply })?;
+            let near = self.near.ask(|reply| Question::Digest { view: asked, cut: None, reply })?;
             if let Ok(Digest { cut, digest, .. }) = near {
                 let cut: Vec<String> =
                     cut.iter().map(|(log, size)| format!("{log}={size}")).collect();

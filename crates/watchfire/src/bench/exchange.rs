@@ -9,26 +9,23 @@
 //! Processor time is read thread by thread from `/proc`: what the store's threads use is storage
 //! (rows, digests of rows, `SQLite`, writes), everything else is the exchange itself.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc as std_mpsc;
+use std::path::Path;
 use std::time::Duration;
 
 use base::Timestamp;
-use log::{Carrier, EntryId, Precedence};
+use log::{Carrier, Precedence};
 use serde_json::{Map, Value, json};
 use sync::Level;
-use tokio::sync::{mpsc, oneshot};
 
 use super::child::Partner;
 use super::cpu::{Cpu, peak_mib};
 use super::limits::{self, Crypto};
 use super::load::Load;
-use super::{PATIENCE, no_answer, percentiles, two_members, wait_for_line};
+use super::near::{Near, answer, entry_id};
+use super::{Output, PATIENCE, no_answer, percentiles, two_members};
 use crate::clock::wall_now;
-use crate::core::Question;
-use crate::core::answers::BulkAppended;
 use crate::error::Error;
-use crate::node::{self, Being};
+use crate::node;
 
 /// Statements in one bulk append.
 const CHUNK: u64 = 2_048;
@@ -53,56 +50,32 @@ pub(crate) struct Exchange {
     /// Statements appended one after the other for the idle latency
     #[arg(long, default_value_t = 1_000)]
     samples: usize,
-    /// A folder on the disk to be measured, for files of this run; the system's temporary one if absent
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Print the result as one JSON object on the last line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs the measurement and prints it.
 pub(crate) fn exchange(arguments: &Exchange) -> Result<(), Error> {
-    let named = format!("watchfire-exchange-{}", std::process::id());
-    let folder = arguments.folder.clone().unwrap_or_else(std::env::temp_dir).join(named);
-    let result = measure(&folder, arguments);
-    std::fs::remove_dir_all(&folder).ok();
-    let result = result?;
-    for goal in result["goals"].as_array().into_iter().flatten() {
-        eprintln!("{}: {} {} (goal {})", goal["name"], goal["value"], goal["unit"], goal["goal"]);
-    }
-    if arguments.json {
-        println!("{result}");
-    } else {
-        println!("{result:#}");
-    }
-    Ok(())
+    arguments.output.of("exchange", |folder| measure(folder, arguments))
 }
 
 fn measure(folder: &Path, arguments: &Exchange) -> Result<Value, Error> {
     let members = two_members(folder, Carrier::Tcp, &[])?;
     let [here, there] = members.as_slice() else { return Err(no_answer("two nodes")) };
     let partner = Partner::start(&there.config, &[])?;
-    let being = Being::read(&here.config)?;
     let runtime = node::runtime()?;
-    let (stop, stopping) = oneshot::channel::<()>();
-    let (ready, up) = std_mpsc::channel();
-    let stopped = async move { drop(stopping.await) };
-    let announce = move |node: node::Ready| drop(ready.send(node.questions));
-    let running = runtime.spawn(node::run(being, stopped, announce, None));
-    let near = up.recv_timeout(PATIENCE).map_err(|_| no_answer("the node to start"))?;
-    wait_for_line(&near)?;
+    let near = Near::start(&runtime, &here.config, None)?;
+    near.wait_for_line()?;
     let mut bench = Bench { near, partner };
     let report = bench.report(folder, arguments);
-    stop.send(()).ok();
-    runtime.block_on(running).ok();
+    bench.near.end(&runtime);
     bench.partner.end();
     report
 }
 
 /// Two nodes that are up.
 struct Bench {
-    near: mpsc::Sender<Question>,
+    near: Near,
     partner: Partner,
 }
 
@@ -212,17 +185,6 @@ impl Bench {
         json!({ "origin": origin, "partner": partner })
     }
 
-    fn bulk(
-        &self,
-        bulk: crate::core::bulk::BulkProposal,
-    ) -> Result<oneshot::Receiver<Answer>, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.near
-            .blocking_send(Question::Bulk { bulk, reply })
-            .map_err(|_| no_answer("the loop to take a question"))?;
-        Ok(answer)
-    }
-
     /// Appends one statement after the other: times to the fold at the partner, to the local answer.
     fn idle(&self, samples: usize) -> Result<(Vec<Duration>, Vec<Duration>), Error> {
         let warm_up = (samples / 10).min(50);
@@ -234,9 +196,9 @@ impl Bench {
                 Load::Declared.bulk(number as u64, 1, begun, Precedence::Flash, Level::Local);
             let asked = wall_now();
             let appended =
-                answer(self.bulk(bulk)?)?.ok_or_else(|| no_answer("room in the queue"))?;
+                answer(self.near.bulk(bulk)?)?.ok_or_else(|| no_answer("room in the queue"))?;
             let acknowledged = wall_now();
-            let at = self.partner.folded(&entry_of(&appended)?, PATIENCE)?;
+            let at = self.partner.folded(&entry_id(&appended.last)?, PATIENCE)?;
             if number >= warm_up {
                 folded.push(between(asked, at));
                 durable.push(between(asked, acknowledged));
@@ -270,7 +232,7 @@ impl Bench {
                 let level = if next + count == end { Level::All } else { Level::Local };
                 let now = wall_now();
                 let bulk = load.bulk(next, count, now, Precedence::Routine, level);
-                under_way.push_back((next, count, self.bulk(bulk)?));
+                under_way.push_back((next, count, self.near.bulk(bulk)?));
                 next += count;
                 continue;
             }
@@ -283,35 +245,19 @@ impl Bench {
             refused += count;
             let bulk = load.bulk(start, count, wall_now(), Precedence::Routine, Level::All);
             std::thread::sleep(Duration::from_millis(5));
-            under_way.push_back((start, count, self.bulk(bulk)?));
+            under_way.push_back((start, count, self.near.bulk(bulk)?));
         }
         let held = wall_now();
         let last = last.ok_or_else(|| no_answer("an answer to the last append"))?;
         if last.state != "reached" {
             return Err(no_answer("the partner's receipt for everything"));
         }
-        let folded = self.partner.folded(&entry_of(&last)?, RUN_PATIENCE)?;
+        let folded = self.partner.folded(&entry_id(&last.last)?, RUN_PATIENCE)?;
         let [origin, partner] = self.pids().map(Cpu::of);
         let cpu = [origin.since(&before[0]), partner.since(&before[1])];
         let seconds = between(begun, held.max(folded)).as_secs_f64();
         Ok(Run { entries, seconds, cpu, refused })
     }
-}
-
-pub(super) type Answer = Result<BulkAppended, crate::http::Problem>;
-
-/// The loop's answer; nothing if there was no room.
-pub(super) fn answer(asked: oneshot::Receiver<Answer>) -> Result<Option<BulkAppended>, Error> {
-    match asked.blocking_recv().map_err(|_| no_answer("the loop to answer"))? {
-        Ok(appended) => Ok(Some(appended)),
-        Err(problem) if problem.status == 503 => Ok(None),
-        Err(problem) => Err(Error::input(problem.detail, problem.hint.unwrap_or_default())),
-    }
-}
-
-pub(super) fn entry_of(appended: &BulkAppended) -> Result<EntryId, Error> {
-    let parsed = appended.last.parse();
-    parsed.map_err(|_| Error::input("expected an entry's id", "report this"))
 }
 
 pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {

@@ -5,12 +5,12 @@
 //! the origin's loop to the moment that loop has verified the partner's signed `holds` for it: sealed,
 //! signed and synced here, sent, verified, opened and synced there, and the receipt's way back.
 //!
-//! Beside a backlog the ROUTINE lane never runs dry: declarations of 928 bytes are appended as fast as
-//! the partner folds them. Goodput is measured in a time of its own without samples, and counts entries
-//! as they stand in the log (1,001 bytes: the entry's part of the header, kind, content and tag); the
+//! Beside a backlog the ROUTINE lane never runs dry: fillers of 928 bytes are appended as fast as
+//! the partner takes them. Goodput is measured in a time of its own without samples, and counts entries
+//! as they stand in the log (999 bytes: the entry's part of the header, kind, content and tag); the
 //! share of their content alone is told beside it.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
@@ -19,17 +19,15 @@ use base::Timestamp;
 use log::{Carrier, Precedence};
 use serde_json::{Value, json};
 use sync::Level;
-use tokio::sync::{mpsc, oneshot};
 
 use super::child::{Partner, Said};
-use super::exchange::{Answer, answer, between, entry_of};
-use super::load::{DECLARED_LONG_BYTES, Load};
-use super::{PATIENCE, no_answer, percentiles, two_members, wait_for_line};
+use super::exchange::between;
+use super::load::{FILLER_BYTES, FILLER_KIND, Load};
+use super::near::{Near, answer, entry_id};
+use super::{Output, no_answer, percentiles, two_members};
 use crate::clock::{instant, wall_now};
-use crate::core::Question;
-use crate::core::answers::BulkAppended;
 use crate::error::Error;
-use crate::node::{self, Being};
+use crate::node;
 
 /// Samples before the first that counts.
 const WARM_UP: usize = 3;
@@ -49,12 +47,12 @@ const BACKLOG_S: u64 = 2;
 const BACKLOG: (u64, u64) = (64, 30_000);
 /// Entries appended at once for the backlog, most.
 const CHUNK_MAX: u64 = 1_024;
-/// Where the numbers of the backlog's declarations begin.
+/// Where the numbers of the backlog's fillers begin.
 const BACKLOG_FROM: u64 = 1_000_000;
 
 /// Bytes of one entry of the backlog in a batch: tag 1, entry part 35 with an audience of two, length 4,
-/// kind and edition 17, content, AEAD tag 16.
-const ENTRY_BYTES: usize = 1 + 35 + 4 + 17 + DECLARED_LONG_BYTES + 16;
+/// kind with its length and edition, content, AEAD tag 16.
+const ENTRY_BYTES: usize = 1 + 35 + 4 + FILLER_KIND.len() + 3 + FILLER_BYTES + 16;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -83,12 +81,8 @@ pub(crate) struct Flash {
     /// Seconds over which goodput is measured
     #[arg(long, default_value_t = 15)]
     goodput_s: u64,
-    /// An empty or absent folder for both nodes; the system's temporary one if absent
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Print the result as one JSON object on the last line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn carrier(word: &str) -> Result<Carrier, String> {
@@ -101,44 +95,25 @@ pub(super) fn carrier(word: &str) -> Result<Carrier, String> {
 
 /// Runs the measurement and prints it.
 pub(crate) fn flash(arguments: &Flash) -> Result<(), Error> {
-    let named = format!("watchfire-flash-{}", std::process::id());
-    let folder = arguments.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(named));
-    let result = measure(&folder, arguments);
-    std::fs::remove_dir_all(&folder).ok();
-    let report = json!({ "results": result?, "peers": {}, "limits": {}, "goals": [] });
-    if arguments.json {
-        println!("{report}");
-    } else {
-        println!("{report:#}");
-    }
-    Ok(())
+    arguments.output.of("flash", |folder| {
+        Ok(json!({ "results": measure(folder, arguments)?, "peers": {}, "limits": {}, "goals": [] }))
+    })
 }
 
-fn measure(folder: &std::path::Path, arguments: &Flash) -> Result<Value, Error> {
+fn measure(folder: &Path, arguments: &Flash) -> Result<Value, Error> {
     let members = two_members(folder, arguments.carrier, &arguments.hosts)?;
     let [here, there] = members.as_slice() else { return Err(no_answer("two nodes")) };
-    let Partner { child, said } = Partner::start(&there.config, &arguments.within)?;
-    let being = Being::read(&here.config)?;
+    let partner = Partner::start(&there.config, &arguments.within)?;
     let runtime = node::runtime()?;
-    let (stop, stopping) = oneshot::channel::<()>();
-    let (ready, up) = std_mpsc::channel();
-    let stopped = async move { drop(stopping.await) };
-    let announce = move |node: node::Ready| drop(ready.send(node.questions));
-    let running = runtime.spawn(node::run(being, stopped, announce, None));
-    let near = up.recv_timeout(PATIENCE).map_err(|_| no_answer("the node to start"))?;
-    wait_for_line(&near)?;
-    let report = run(&near, &said, arguments);
-    stop.send(()).ok();
-    runtime.block_on(running).ok();
-    Partner { child, said }.end();
+    let near = Near::start(&runtime, &here.config, None)?;
+    near.wait_for_line()?;
+    let report = run(&near, &partner.said, arguments);
+    near.end(&runtime);
+    partner.end();
     report
 }
 
-fn run(
-    near: &mpsc::Sender<Question>,
-    said: &std_mpsc::Receiver<Said>,
-    arguments: &Flash,
-) -> Result<Value, Error> {
+fn run(near: &Near, said: &std_mpsc::Receiver<Said>, arguments: &Flash) -> Result<Value, Error> {
     eprintln!("{} FLASH entries on the idle line", arguments.idle);
     let mut idle = samples(near, arguments.idle, arguments.bits)?;
     let over = AtomicBool::new(false);
@@ -158,7 +133,7 @@ fn run(
         Ok::<_, Error>((loaded?, goodput(&folded?, from, to)))
     })?;
     let share = goodput / arguments.bits as f64;
-    let content_share = share * DECLARED_LONG_BYTES as f64 / ENTRY_BYTES as f64;
+    let content_share = share * FILLER_BYTES as f64 / ENTRY_BYTES as f64;
     Ok(json!({
         "carrier": arguments.carrier.as_str(),
         "line_bits_per_s": arguments.bits,
@@ -171,7 +146,7 @@ fn run(
 }
 
 /// Appends `count` FLASH entries one after the other; the time of each to the partner's `holds`.
-fn samples(near: &mpsc::Sender<Question>, count: usize, bits: u64) -> Result<Vec<Duration>, Error> {
+fn samples(near: &Near, count: usize, bits: u64) -> Result<Vec<Duration>, Error> {
     let light = Duration::from_secs_f64(SAMPLE_BYTES * 8.0 / SAMPLES_SHARE / bits as f64);
     let mut times = Vec::with_capacity(count);
     for number in 0..count + WARM_UP {
@@ -181,7 +156,7 @@ fn samples(near: &mpsc::Sender<Question>, count: usize, bits: u64) -> Result<Vec
         let number = u64::try_from(number).expect("a count of samples");
         let bulk = Load::Declared.bulk(number, 1, wall_now(), Precedence::Flash, level);
         let begun = instant();
-        let appended = append(near, bulk)?.ok_or_else(|| no_answer("room in the queue"))?;
+        let appended = answer(near.bulk(bulk)?)?.ok_or_else(|| no_answer("room in the queue"))?;
         let took = begun.elapsed();
         if appended.state != "reached" {
             return Err(no_answer("the partner's receipt"));
@@ -193,35 +168,25 @@ fn samples(near: &mpsc::Sender<Question>, count: usize, bits: u64) -> Result<Vec
     Ok(times)
 }
 
-fn append(
-    near: &mpsc::Sender<Question>,
-    bulk: crate::core::bulk::BulkProposal,
-) -> Result<Option<BulkAppended>, Error> {
-    let (reply, asked) = oneshot::channel::<Answer>();
-    near.blocking_send(Question::Bulk { bulk, reply })
-        .map_err(|_| no_answer("the loop to take a question"))?;
-    answer(asked)
-}
-
 /// Keeps the ROUTINE lane from running dry until `over`; how far the partner had folded it, and when.
 fn backlog(
-    near: &mpsc::Sender<Question>,
+    near: &Near,
     said: &std_mpsc::Receiver<Said>,
     bits: u64,
     over: &AtomicBool,
 ) -> Result<Vec<(Timestamp, u64)>, Error> {
-    let entry_bits = DECLARED_LONG_BYTES as u64 * 8;
+    let entry_bits = FILLER_BYTES as u64 * 8;
     let wanted = (bits * BACKLOG_S / entry_bits).clamp(BACKLOG.0, BACKLOG.1);
     let chunk = (wanted / 4).clamp(1, CHUNK_MAX);
     let (mut number, mut appended, mut folded) = (BACKLOG_FROM, 0, 0);
     let mut seen = Vec::new();
     while !over.load(Ordering::Relaxed) {
         if appended < folded + wanted {
-            let load = Load::DeclaredLong;
+            let load = Load::Filler;
             let bulk = load.bulk(number, chunk, wall_now(), Precedence::Routine, Level::Local);
             number += chunk;
-            match append(near, bulk)? {
-                Some(taken) => appended = entry_of(&taken)?.index + 1,
+            match answer(near.bulk(bulk)?)? {
+                Some(taken) => appended = entry_id(&taken.last)?.index + 1,
                 None => std::thread::sleep(BETWEEN),
             }
         } else if let Ok(Said::Folded { last, wall }) = said.recv_timeout(BETWEEN)

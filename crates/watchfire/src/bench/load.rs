@@ -3,7 +3,8 @@
 //! - `declared`: `track.declared` of exactly 256 bytes, a public id and the eight plots it stands on.
 //!   Decoded, checked and folded by the registry like any other; no track has used those plots, so
 //!   it waits in the picture for its object. The cheapest statement of this size any domain reads.
-//! - `declared-long`: the same of 928 bytes and 32 plots.
+//! - `filler`: 928 bytes of a kind no domain reads: kept, replicated and counted, folded into nothing.
+//!   For lines that are slower than any fold.
 //! - `scan`: `track.scan` of one plot of one aircraft that stands still: associated, filtered and
 //!   assessed by the tracker.
 
@@ -20,12 +21,16 @@ use crate::core::bulk::BulkProposal;
 
 /// Bytes of one declaration.
 pub(super) const DECLARED_BYTES: usize = 256;
-/// Bytes of one long declaration.
-pub(super) const DECLARED_LONG_BYTES: usize = 928;
+/// The plots it cites.
+const PLOTS: u64 = 8;
 /// Of which each plot is this many: node 6, lane 1, incarnation 16, index 4, place 1.
 const PLOT_BYTES: usize = 28;
 /// And the id's length and first letters and the number of plots this many.
 const DECLARED_BYTES_BESIDE: usize = 6;
+/// Bytes of one filler.
+pub(super) const FILLER_BYTES: usize = 928;
+/// The kind of a filler.
+pub(super) const FILLER_KIND: &str = "bench.filler";
 /// Where the entries cited begin, so that all have one length.
 const CITED_FROM: u64 = 100_000_000;
 /// Declarations that cite other entries than any other.
@@ -36,8 +41,8 @@ const DISTINCT: u64 = 5_000_000;
 pub(super) enum Load {
     /// Declarations of 256 bytes.
     Declared,
-    /// Declarations of 952 bytes.
-    DeclaredLong,
+    /// Statements of 928 bytes that no domain reads.
+    Filler,
     /// Scans of one plot.
     Scan,
 }
@@ -46,7 +51,7 @@ impl Load {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Declared => "declared",
-            Self::DeclaredLong => "declared-long",
+            Self::Filler => "filler",
             Self::Scan => "scan",
         }
     }
@@ -54,8 +59,8 @@ impl Load {
     /// The content of statement `number`, measured at `now`.
     pub(super) fn content(self, number: u64, now: Timestamp) -> Vec<u8> {
         match self {
-            Self::Declared => declared(number, 8, DECLARED_BYTES),
-            Self::DeclaredLong => declared(number, 32, DECLARED_LONG_BYTES),
+            Self::Declared => declared(number),
+            Self::Filler => filler(number),
             Self::Scan => encode_content(&scan(number, now)),
         }
     }
@@ -70,7 +75,8 @@ impl Load {
         level: Level,
     ) -> BulkProposal {
         let kind = match self {
-            Self::Declared | Self::DeclaredLong => DECLARED_KIND,
+            Self::Declared => DECLARED_KIND,
+            Self::Filler => FILLER_KIND,
             Self::Scan => SCAN_KIND,
         };
         BulkProposal {
@@ -85,20 +91,26 @@ impl Load {
     }
 }
 
-/// A declaration of `plots` plots, its id as long as `length` asks for.
-fn declared(number: u64, plots: u64, length: usize) -> Vec<u8> {
+/// A declaration of [`PLOTS`] plots.
+fn declared(number: u64) -> Vec<u8> {
     let log = LogId {
         node: "JPN-1".parse().expect("a node"),
         lane: Precedence::Routine,
         incarnation: Incarnation([0xb5; 16]),
     };
     let cited = |place: u64| PlotRef {
-        entry: EntryId { log, index: CITED_FROM + number % DISTINCT * 32 + place },
+        entry: EntryId { log, index: CITED_FROM + number % DISTINCT * PLOTS + place },
         plot: 0,
     };
-    let width = length - DECLARED_BYTES_BESIDE - usize::try_from(plots).expect("few") * PLOT_BYTES;
+    let plots = usize::try_from(PLOTS).expect("few");
+    let width = DECLARED_BYTES - DECLARED_BYTES_BESIDE - plots * PLOT_BYTES;
     let public_id = format!("JPN-{number:0>width$}");
-    encode_content(&DeclaredReport { public_id, evidence: (0..plots).map(cited).collect() })
+    encode_content(&DeclaredReport { public_id, evidence: (0..PLOTS).map(cited).collect() })
+}
+
+/// The number again and again, so that no two are alike.
+fn filler(number: u64) -> Vec<u8> {
+    number.to_be_bytes().into_iter().cycle().take(FILLER_BYTES).collect()
 }
 
 fn scan(number: u64, measured: Timestamp) -> ScanReport {
@@ -137,14 +149,19 @@ mod tests {
     fn every_declaration_has_the_same_length_and_is_one() {
         let kinds = domains::kinds();
         let kind = kinds.iter().find(|kind| kind.name == DECLARED_KIND).expect("it is registered");
-        for (plots, length) in [(8, DECLARED_BYTES), (32, DECLARED_LONG_BYTES)] {
-            let contents =
-                [0, 9, 10, 123_456, 9_999_999].map(|number| declared(number, plots, length));
-            for content in &contents {
-                assert_eq!(content.len(), length);
-                (kind.check)(content).expect("a declaration");
-            }
-            assert_ne!(contents[1], contents[2]);
+        let contents = [0, 9, 10, 123_456, 9_999_999].map(declared);
+        for content in &contents {
+            assert_eq!(content.len(), DECLARED_BYTES);
+            (kind.check)(content).expect("a declaration");
         }
+        assert_ne!(contents[1], contents[2]);
+    }
+
+    #[test]
+    fn fillers_have_one_length_and_a_kind_of_no_domain() {
+        assert!(domains::kinds().iter().all(|kind| kind.name != FILLER_KIND));
+        let contents = [0, 1, 9_999_999].map(filler);
+        assert!(contents.iter().all(|content| content.len() == FILLER_BYTES));
+        assert_ne!(contents[0], contents[1]);
     }
 }

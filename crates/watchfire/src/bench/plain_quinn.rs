@@ -6,7 +6,7 @@
 //! had come, which gives the goodput.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use quinn::{Connection, RecvStream, SendStream};
 use serde_json::{Value, json};
 
 use super::child::Partner;
-use super::{no_answer, percentiles, two_members};
+use super::{Output, no_answer, percentiles, two_members};
 use crate::clock::instant;
 use crate::error::Error;
 use crate::line;
@@ -48,27 +48,15 @@ pub(crate) struct PlainQuinn {
     /// How long each of the two measurements takes at most
     #[arg(long, default_value_t = 12)]
     seconds: u64,
-    /// An empty or absent folder; the system's temporary one if absent
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Print the result as one JSON object on the last line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs the measurement and prints it.
 pub(crate) fn plain_quinn(arguments: &PlainQuinn) -> Result<(), Error> {
-    let named = format!("watchfire-plain-quinn-{}", std::process::id());
-    let folder = arguments.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(named));
-    let result = measure(&folder, arguments);
-    std::fs::remove_dir_all(&folder).ok();
-    let report = json!({ "results": result?, "peers": {}, "limits": {}, "goals": [] });
-    if arguments.json {
-        println!("{report}");
-    } else {
-        println!("{report:#}");
-    }
-    Ok(())
+    arguments.output.of("plain-quinn", |folder| {
+        Ok(json!({ "results": measure(folder, arguments)?, "peers": {}, "limits": {}, "goals": [] }))
+    })
 }
 
 fn measure(folder: &Path, arguments: &PlainQuinn) -> Result<Value, Error> {
