@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Join};
 
 use super::outbox::LANES;
-use super::{Around, BACKOFF, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, carry, tls};
+use super::{Around, BACKOFF, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, Lines, carry, tls};
 use crate::error::Error;
 
 /// A connection on which nothing came for this long is dead; pings come every second.
@@ -36,38 +36,59 @@ fn refused(address: SocketAddr, source: std::io::Error) -> Error {
     Error::Listen { what: "lines over QUIC", address: address.to_string(), source }
 }
 
-/// A listening endpoint with this line's keys and the library's own settings, for comparisons.
-pub(crate) fn plain_server(lines: &super::Lines) -> Result<Endpoint, Error> {
+/// A listening endpoint with this line's keys; the library's settings but for those `set` changes.
+fn listening(lines: &Lines, set: impl FnOnce(&mut quinn::ServerConfig)) -> Result<Endpoint, Error> {
     let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls::server(lines))
         .map_err(|error| refused(lines.listen, std::io::Error::other(error)))?;
-    let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    set(&mut config);
     Endpoint::server(config, lines.listen).map_err(|source| refused(lines.listen, source))
 }
 
-/// The same, dialling `peer` at `to`.
+/// A connection to `peer` at `to`; the library's settings but for those `set` changes.
+async fn dialled(
+    lines: &Lines,
+    peer: NodeId,
+    to: SocketAddr,
+    set: impl FnOnce(&mut quinn::ClientConfig),
+) -> Result<(Endpoint, Connection), Failed> {
+    let from: SocketAddr = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls::client(lines, peer))
+        .map_err(|error| failed(&error))?;
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    set(&mut config);
+    let endpoint = Endpoint::client(from).map_err(|error| failed(&error))?;
+    let connecting =
+        endpoint.connect_with(config, to, "watchfire.invalid").map_err(|error| failed(&error))?;
+    let connection = connecting.await.map_err(|error| {
+        let refused = matches!(error, quinn::ConnectionError::TransportError(_));
+        (error.to_string(), refused)
+    })?;
+    Ok((endpoint, connection))
+}
+
+/// A listening endpoint as the library comes, for comparisons.
+pub(crate) fn plain_server(lines: &Lines) -> Result<Endpoint, Error> {
+    listening(lines, |_| ())
+}
+
+/// A connection as the library comes, for comparisons.
 pub(crate) async fn plain_client(
-    lines: &super::Lines,
+    lines: &Lines,
     peer: NodeId,
     to: SocketAddr,
 ) -> Result<(Endpoint, Connection), Error> {
-    let failed =
-        |error: &dyn std::fmt::Display| refused(to, std::io::Error::other(error.to_string()));
-    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls::client(lines, peer))
-        .map_err(|error| failed(&error))?;
-    let endpoint = Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into()).map_err(|e| failed(&e))?;
-    let config = quinn::ClientConfig::new(Arc::new(crypto));
-    let connecting = endpoint.connect_with(config, to, "watchfire.invalid");
-    let connection = connecting.map_err(|error| failed(&error))?.await;
-    Ok((endpoint, connection.map_err(|error| failed(&error))?))
+    let dialled = dialled(lines, peer, to, |_| ()).await;
+    dialled.map_err(|(why, _)| refused(to, std::io::Error::other(why)))
 }
 
 pub(super) fn start(around: &Around) -> Result<(), Error> {
-    let listen = around.lines.listen;
-    let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls::server(&around.lines))
-        .map_err(|error| refused(listen, std::io::Error::other(error)))?;
-    let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(transport()).migration(false);
-    let endpoint = Endpoint::server(config, listen).map_err(|source| refused(listen, source))?;
+    let endpoint = listening(&around.lines, |config| {
+        config.transport_config(transport()).migration(false);
+    })?;
     tokio::spawn(accept(endpoint, around.clone()));
     Ok(())
 }
@@ -163,36 +184,27 @@ pub(super) async fn keep_dialling(mut around: Around, peer: NodeId) {
 /// Why a dial failed, and whether because the other side is not whom we dialled.
 type Failed = (String, bool);
 
+fn failed(error: &dyn std::fmt::Display) -> Failed {
+    (error.to_string(), false)
+}
+
 async fn connect(
     around: &Around,
     peer: NodeId,
     address: &str,
 ) -> Result<(Endpoint, Connection, [Lane; LANES]), Failed> {
-    let plain = |error: &dyn std::fmt::Display| (error.to_string(), false);
-    let mut addresses = tokio::net::lookup_host(address).await.map_err(|error| plain(&error))?;
-    let to = addresses.next().ok_or_else(|| plain(&"the name has no address"))?;
-    let from: SocketAddr = match to {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let crypto = tls::client(&around.lines, peer);
-    let crypto =
-        quinn::crypto::rustls::QuicClientConfig::try_from(crypto).map_err(|error| plain(&error))?;
-    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(transport());
-    let endpoint = Endpoint::client(from).map_err(|error| plain(&error))?;
-    let connecting =
-        endpoint.connect_with(config, to, "watchfire.invalid").map_err(|error| plain(&error))?;
-    let connection = connecting.await.map_err(|error| {
-        let refused = matches!(error, quinn::ConnectionError::TransportError(_));
-        (error.to_string(), refused)
-    })?;
+    let mut addresses = tokio::net::lookup_host(address).await.map_err(|error| failed(&error))?;
+    let to = addresses.next().ok_or_else(|| failed(&"the name has no address"))?;
+    let (endpoint, connection) = dialled(&around.lines, peer, to, |config| {
+        config.transport_config(transport());
+    })
+    .await?;
     let mut streams = Vec::with_capacity(LANES);
     for lane in 0..LANES {
-        let (mut send, receive) = connection.open_bi().await.map_err(|error| plain(&error))?;
+        let (mut send, receive) = connection.open_bi().await.map_err(|error| failed(&error))?;
         prefer(&send, lane);
         let lane = u8::try_from(lane).expect("a lane is 0 to 3");
-        send.write_u8(lane).await.map_err(|error| plain(&error))?;
+        send.write_u8(lane).await.map_err(|error| failed(&error))?;
         streams.push(tokio::io::join(receive, send));
     }
     let streams =
