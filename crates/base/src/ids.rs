@@ -129,6 +129,15 @@ impl<T: FromStr<Err: fmt::Display>> serde::de::Visitor<'_> for TextVisitor<T> {
     }
 }
 
+/// For `Deserialize` of types that stand as their text: reads one without keeping the text.
+pub fn deserialize_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+}
+
 macro_rules! text_serde {
     ($type:ty, $name:literal, $pattern:literal) => {
         impl Serialize for $type {
@@ -139,7 +148,7 @@ macro_rules! text_serde {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+                deserialize_text(deserializer)
             }
         }
 

@@ -16,7 +16,7 @@ mod time;
 mod units;
 
 pub use frames::{Ecef, Enu, Frame, Geodetic, LocalFrame, Polar, Position, Velocity, wgs84};
-pub use ids::{NodeId, PartnerId};
+pub use ids::{NodeId, PartnerId, deserialize_text};
 pub use time::{TimeDelta, Timestamp};
 pub use units::{Degrees, Metres, MetresPerSecond, Radians, Seconds};
 

@@ -547,21 +547,6 @@ macro_rules! text_schema {
     };
 }
 
-/// Reads a type from its text without keeping the text.
-struct TextVisitor<T>(std::marker::PhantomData<T>);
-
-impl<T: FromStr<Err: fmt::Display>> serde::de::Visitor<'_> for TextVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
-    }
-}
-
 macro_rules! text_serde {
     ($type:ty, $name:literal, $pattern:literal) => {
         text_schema!($type, $name, $pattern);
@@ -574,7 +559,7 @@ macro_rules! text_serde {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+                base::deserialize_text(deserializer)
             }
         }
     };
@@ -618,7 +603,7 @@ macro_rules! compact_serde {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 if deserializer.is_human_readable() {
-                    deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+                    base::deserialize_text(deserializer)
                 } else {
                     <$compact>::deserialize(deserializer).map(Self::from)
                 }

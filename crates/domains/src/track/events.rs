@@ -19,7 +19,7 @@ pub const EDITION: u16 = 1;
 /// A plot's time lies at most this far from its scan's (seconds).
 pub const PLOT_OFFSET_S_MAX: i64 = 60;
 /// Plots a declaration may cite.
-pub const DECLARED_EVIDENCE_MAX: usize = 32;
+pub const DECLARED_EVIDENCE_MAX: usize = 16;
 /// Bytes of a sensor's id.
 pub const SENSOR_ID_BYTES_MAX: usize = 64;
 
@@ -482,6 +482,8 @@ mod tests {
     use base::{Degrees, Metres};
 
     use super::*;
+    use log::LogId;
+
     use crate::encode_content;
 
     fn report() -> ScanReport {
@@ -562,6 +564,21 @@ mod tests {
         assert!(Scan::new(nameless).is_err());
         let nothing = DeclaredReport { public_id: "KOR-1".to_owned(), evidence: Vec::new() };
         assert!(Declared::new(nothing).is_err());
+    }
+
+    #[test]
+    fn ids_are_text_where_people_read_and_bytes_elsewhere() {
+        let log: LogId = "KOR-1.flash.000102030405060708090a0b0c0d0e0f".parse().unwrap();
+        let entry = EntryId { log, index: u64::MAX };
+        let text = serde_json::to_string(&(log, entry)).unwrap();
+        assert_eq!(text, format!("[\"{log}\",\"{entry}\"]"));
+        assert_eq!(serde_json::from_str::<(LogId, EntryId)>(&text).unwrap(), (log, entry));
+        let bytes = encode_content(&(log, entry));
+        // Node as its text with a length 6, lane 1, incarnation 16; the largest index 10.
+        assert_eq!(bytes.len(), 23 + 23 + 10);
+        assert_eq!(postcard::from_bytes::<(LogId, EntryId)>(&bytes).unwrap(), (log, entry));
+        assert!(postcard::from_bytes::<LogId>(&bytes[..22]).is_err());
+        assert!(serde_json::from_str::<EntryId>(&format!("\"{log}\"")).is_err());
     }
 
     fn set_range(report: &mut ScanReport, value: f64) {
