@@ -7,6 +7,7 @@ use base::{NodeId, Timestamp};
 use log::{Charter, Editions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sync::limits::CHARTERS_WAITING_MAX;
 use sync::wire::Standing;
 use tokio::sync::oneshot;
 
@@ -112,6 +113,9 @@ impl Core {
     fn adopt(&mut self, text: String, reply: oneshot::Sender<Result<CharterAnswer, Problem>>) {
         let edition = self.charter.edition();
         let refusal = match self.node.compare_charter(&text) {
+            Ok(Editions::Newer(_)) if self.charter_waiters.len() >= CHARTERS_WAITING_MAX => {
+                Problem::busy(format!("{CHARTERS_WAITING_MAX} charter files wait already"))
+            }
             Ok(Editions::Newer(_)) => {
                 self.charter_waiters.push(reply);
                 return self.step(sync::Input::Charter { text });

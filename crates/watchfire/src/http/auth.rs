@@ -81,11 +81,11 @@ impl Auth {
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
-        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        if let Some(token) = text(header::AUTHORIZATION).and_then(|v| v.strip_prefix("Bearer ")) {
-            return same(token, &self.control);
+        if let Some(proven) = self.has_control_token(headers) {
+            return proven;
         }
-        let Some(session) = text(header::COOKIE).and_then(session_in) else { return false };
+        let cookie = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
+        let Some(session) = cookie.and_then(session_in) else { return false };
         let now = wall_now();
         let mut sessions = self.sessions.lock().expect("no holder panics");
         sessions.retain(|_, used| now.since(*used) < SESSION_LIFE);
@@ -96,6 +96,20 @@ impl Auth {
             }
             None => false,
         }
+    }
+
+    /// Whether the bearer token of a request is the control token; nothing without such a token.
+    fn has_control_token(&self, headers: &HeaderMap) -> Option<bool> {
+        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        Some(same(value.strip_prefix("Bearer ")?, &self.control))
+    }
+
+    /// Refuses who has only a session; `what` is what local commands alone do.
+    pub(super) fn local_command(&self, headers: &HeaderMap, what: &str) -> Result<(), Problem> {
+        if self.has_control_token(headers) == Some(true) {
+            return Ok(());
+        }
+        Err(Problem::forbidden(format!("expected the control token; {what} by local commands")))
     }
 
     fn end(&self, headers: &HeaderMap) {
@@ -195,6 +209,24 @@ mod tests {
             assert_eq!(auth.admits(&headers(&[(header::AUTHORIZATION, value)])), expect, "{value}");
         }
         assert!(!auth.admits(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_session_is_no_local_command_whatever_else_the_request_carries() {
+        let auth = Auth::new("control".to_owned());
+        let session = auth.redeem(&auth.link()).unwrap();
+        let cookie = format!("{COOKIE}={session}");
+        for (authorization, admitted, command) in [
+            ("Bearer control", true, true),
+            ("Basic control", true, false),
+            ("Bearer session", false, false),
+        ] {
+            let with =
+                headers(&[(header::COOKIE, &cookie), (header::AUTHORIZATION, authorization)]);
+            assert_eq!(auth.admits(&with), admitted, "{authorization}");
+            assert_eq!(auth.local_command(&with, "x is done").is_ok(), command, "{authorization}");
+        }
+        assert!(auth.local_command(&headers(&[(header::COOKIE, &cookie)]), "x is done").is_err());
     }
 
     #[test]

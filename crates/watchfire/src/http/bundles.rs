@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use base::{NodeId, limits};
 use sync::Since;
 
@@ -19,13 +19,8 @@ type Parameters = Query<BTreeMap<String, String>>;
 type Answer<T> = Result<Json<T>, Problem>;
 
 /// Frames are verified whoever brings them; what a bundle says of itself only its reader has verified.
-fn local_command(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(header::AUTHORIZATION) {
-        return Ok(());
-    }
-    Err(Problem::forbidden(
-        "expected the control token; bundles are made and read by local commands",
-    ))
+fn local_command(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    app.auth.local_command(headers, "bundles are made and read")
 }
 
 fn node_of(query: &BTreeMap<String, String>, name: &str) -> Result<NodeId, Problem> {
@@ -38,7 +33,7 @@ pub(super) async fn plan(
     headers: HeaderMap,
     Query(query): Parameters,
 ) -> Answer<Plan> {
-    local_command(&headers)?;
+    local_command(&app, &headers)?;
     let to = node_of(&query, "to")?;
     let since = match query.get("since").map(String::as_str) {
         None | Some("acknowledged") => Since::Acknowledged,
@@ -58,7 +53,7 @@ pub(super) async fn exported(
     headers: HeaderMap,
     note: Result<Json<ExportedNote>, JsonRejection>,
 ) -> Answer<ExportedNote> {
-    local_command(&headers)?;
+    local_command(&app, &headers)?;
     let Json(note) = note.map_err(|error| bad_json(&error))?;
     let ExportedNote { to, number } = note;
     app.ask(|reply| Question::Carry(Carry::Exported { to, number, reply })).await??;
@@ -71,7 +66,7 @@ pub(super) async fn frames(
     Query(query): Parameters,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<CarriedAnswer> {
-    local_command(&headers)?;
+    local_command(&app, &headers)?;
     let body = body.map_err(|_| Problem::too_large(limits::HTTP_BODY_BYTES_MAX))?;
     let number = query.get("number").and_then(|text| text.parse().ok()).ok_or_else(|| {
         Problem::refused("expected `number` as the number of a bundle, got another or none")

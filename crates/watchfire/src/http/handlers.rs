@@ -40,11 +40,7 @@ pub(super) async fn adopt_charter(
     headers: HeaderMap,
     file: Result<Json<CharterFile>, JsonRejection>,
 ) -> Answer<CharterAnswer> {
-    if !headers.contains_key(header::AUTHORIZATION) {
-        return Err(Problem::forbidden(
-            "expected the control token; charters are put in force by local commands",
-        ));
-    }
+    app.auth.local_command(&headers, "charters are put in force")?;
     let Json(CharterFile { text }) = file.map_err(|error| bad_json(&error))?;
     let adopt = |reply| Question::Charter(CharterQuestion::Adopt { text, reply });
     app.ask(adopt).await?.map(Json)
@@ -245,11 +241,7 @@ async fn act(
 }
 
 pub(super) async fn link(State(app): State<App>, headers: HeaderMap) -> Answer<Link> {
-    if !headers.contains_key(header::AUTHORIZATION) {
-        return Err(Problem::forbidden(
-            "expected the control token; links are made by local commands",
-        ));
-    }
+    app.auth.local_command(&headers, "links are made")?;
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     Ok(Json(Link { url: format!("http://{host}/login?token={}", app.auth.link()) }))
 }
