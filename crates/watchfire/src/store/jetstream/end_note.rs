@@ -6,7 +6,7 @@
 //! whole journal was acknowledged. File `journal-end`, edition 1 (big-endian):
 //!
 //! ```text
-//! "WFN" 0x01 | process 16 | sequence u64 | digest of that message 32 | SHA-256 of everything before 32
+//! "WFT" 0x01 | process 16 | sequence u64 | digest of that message 32 | SHA-256 of everything before 32
 //! ```
 //!
 //! It is written over in place after every commit and never synced: it survives the end of the process,
@@ -22,7 +22,7 @@ use super::Tail;
 use super::message::Process;
 use crate::error::Error;
 
-const MAGIC: [u8; 4] = *b"WFN\x01";
+const MAGIC: [u8; 4] = *b"WFT\x01";
 const BODY_BYTES: usize = 4 + 16 + 8 + 32;
 const NOTE_BYTES: usize = BODY_BYTES + 32;
 
