@@ -86,11 +86,9 @@ impl Bug {
 
 impl Bug {
     /// Within how many seeds the simulator has to catch it. Most show in every few histories; the
-    /// rest need a fault that is rarer, such as a rollback, a forked log or, rarest, a batch whose only
-    /// fault is its root.
+    /// rest need a fault that is rarer, such as a rollback or a forked log.
     pub const fn seeds_max(self) -> u64 {
         match self {
-            Self::SkipRootCheck => 240,
             Self::FollowPeerClock | Self::DropProof | Self::ResumeEpochKey => 80,
             Self::IgnoreHighWater | Self::ResendOffByOne | Self::SkipCountCheck => 40,
             _ => 20,

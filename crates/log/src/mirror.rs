@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{NodeId, PartnerId};
+use base::{NodeId, PartnerId, Timestamp};
 
 use crate::keys::{Hash, VerifyingKey};
 use crate::store::{Cursor, JUMPS_MAX, Jump};
@@ -192,8 +192,9 @@ impl LaneMirror {
         &self.head
     }
 
-    /// Remembers a stored checkpoint, so that a fork at its size is recognised after a restart.
-    pub fn remember(&mut self, checkpoint: &Verified<SignedCheckpoint>) {
+    /// Remembers a stored checkpoint, so that a fork at its size is recognised after a restart. Its
+    /// signature is verified when something contradicts it, not before: there are many.
+    pub fn remember(&mut self, checkpoint: &SignedCheckpoint) {
         if checkpoint.checkpoint.log == self.head.log {
             self.keep(checkpoint);
         }
@@ -209,7 +210,10 @@ impl LaneMirror {
         let (checkpoint, first, at) =
             Batch::parse_start(&bytes).map_err(RejectReason::Malformed)?;
         let checkpoint = self.check_signed(checkpoint, charter)?;
-        let backfill = self.place(&checkpoint, first)?;
+        if let Some(proof) = self.contradicted(&checkpoint, charter) {
+            return Err(RejectReason::Equivocation(proof));
+        }
+        let backfill = self.place(checkpoint.checkpoint.size, first)?;
         let batch = Batch::parse_items(bytes, (*checkpoint).clone(), first, at)
             .map_err(RejectReason::Malformed)?;
         let mut cursor = self.cursor(first).clone();
@@ -221,7 +225,11 @@ impl LaneMirror {
         }
         let mut head = self.head.clone();
         match head.jumps.last_mut() {
-            Some(jump) if !backfill => jump.live = cursor,
+            Some(jump) if !backfill => {
+                let first = batch.entries().next().map(|entry| entry.header().logged);
+                jump.first = jump.first.min(first.unwrap_or(Timestamp::MAX));
+                jump.live = cursor;
+            }
             _ => head.done = cursor,
         }
         if let Some(jump) = head.jumps.first()
@@ -231,7 +239,12 @@ impl LaneMirror {
             if head.done.frontier != jump.start {
                 return Err(RejectReason::Root { size: batch.end() });
             }
-            head.done = head.jumps.remove(0).live;
+            if head.done.logged >= jump.first {
+                let index = jump.start.size();
+                return Err(RejectReason::Backwards { what: "a logged time", index });
+            }
+            let (filled, live) = (head.done.logged, head.jumps.remove(0).live);
+            head.done = Cursor { logged: filled.max(live.logged), ..live };
         }
         self.keep(&checkpoint);
         self.head = head;
@@ -265,7 +278,7 @@ impl LaneMirror {
             return Err(RejectReason::TooManyGaps { have: self.head.newest() });
         }
         let live = Cursor { frontier: frontier.clone(), logged: newest.logged };
-        self.head.jumps.push(Jump { start: frontier, live });
+        self.head.jumps.push(Jump { start: frontier, first: Timestamp::MAX, live });
         self.keep(&checkpoint);
         Ok((checkpoint, self.head.clone()))
     }
@@ -277,14 +290,28 @@ impl LaneMirror {
         charter: &Charter,
     ) -> Result<Observation, RejectReason> {
         let checkpoint = self.check_signed(checkpoint, charter)?;
-        match self.recent.get(&checkpoint.checkpoint.size) {
-            Some(known) => match EquivocationProof::of_one_size(known, &checkpoint) {
-                Some(proof) => Err(RejectReason::Equivocation(Box::new(proof))),
-                None => Ok(Observation::Confirmed),
-            },
-            None if checkpoint.checkpoint.size > self.head.newest() => Ok(Observation::Ahead),
-            None => Ok(Observation::Unknown),
+        if let Some(proof) = self.contradicted(&checkpoint, charter) {
+            return Err(RejectReason::Equivocation(proof));
         }
+        match self.recent.get(&checkpoint.checkpoint.size) {
+            Some(known) if known.checkpoint.root == checkpoint.checkpoint.root => {
+                Ok(Observation::Confirmed)
+            }
+            None if checkpoint.checkpoint.size > self.head.newest() => Ok(Observation::Ahead),
+            Some(_) | None => Ok(Observation::Unknown),
+        }
+    }
+
+    /// The proof that a remembered checkpoint and this one are not of one log.
+    fn contradicted(
+        &self,
+        checkpoint: &SignedCheckpoint,
+        charter: &Charter,
+    ) -> Option<Box<EquivocationProof>> {
+        let known = self.recent.get(&checkpoint.checkpoint.size)?;
+        let proof = EquivocationProof::of_one_size(known, checkpoint)?;
+        // Of a damaged store nobody is accused.
+        self.check_signed(known.clone(), charter).is_ok().then(|| Box::new(proof))
     }
 
     fn check_signed(
@@ -310,18 +337,8 @@ impl LaneMirror {
     }
 
     /// Which end the batch continues: `true` for the one below a gap.
-    fn place(
-        &self,
-        checkpoint: &Verified<SignedCheckpoint>,
-        first: u64,
-    ) -> Result<bool, RejectReason> {
-        let end = checkpoint.checkpoint.size;
+    fn place(&self, end: u64, first: u64) -> Result<bool, RejectReason> {
         let have = self.head.size();
-        if let Some(known) = self.recent.get(&end)
-            && let Some(proof) = EquivocationProof::of_one_size(known, checkpoint)
-        {
-            return Err(RejectReason::Equivocation(Box::new(proof)));
-        }
         let newest = self.head.newest();
         if first == newest {
             Ok(false)
@@ -347,8 +364,8 @@ impl LaneMirror {
         self.head.jumps.last().map_or(&self.head.done, |jump| &jump.live)
     }
 
-    fn keep(&mut self, checkpoint: &Verified<SignedCheckpoint>) {
-        self.recent.insert(checkpoint.checkpoint.size, (**checkpoint).clone());
+    fn keep(&mut self, checkpoint: &SignedCheckpoint) {
+        self.recent.insert(checkpoint.checkpoint.size, checkpoint.clone());
         if self.recent.len() > CHECKPOINTS_REMEMBERED_MAX {
             self.recent.pop_first();
         }

@@ -317,6 +317,9 @@ impl Cursor {
 pub struct Jump {
     /// The tree where it jumped to; the gap ends there.
     pub start: Frontier,
+    /// The logged time of the first entry seen in the part, which what fills the gap is earlier than;
+    /// [`Timestamp::MAX`] while there is none.
+    pub first: Timestamp,
     /// Where the part ends; of the last part, where the log goes on live.
     pub live: Cursor,
 }
@@ -325,11 +328,12 @@ pub struct Jump {
 /// where it was left.
 pub const JUMPS_MAX: usize = 16;
 
-/// Where a log stands in this store. Content, edition 2 (big-endian), after the log in the key:
+/// Where a log stands in this store. Content, edition 3 (big-endian), after the log in the key:
 ///
 /// ```text
 /// done:  frontier: size u64, peaks 32 each | logged i64
-/// jumps: count u8 (at most 16) | count x (start frontier | live frontier | logged i64), ascending
+/// jumps: count u8 (at most 16) | count x (start frontier | first logged i64 | live frontier |
+///        logged i64), ascending
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogHead {
@@ -378,6 +382,7 @@ impl LogHead {
         out.put_u8(u8::try_from(self.jumps.len()).expect("at most `JUMPS_MAX`"));
         for jump in &self.jumps {
             jump.start.put(&mut out);
+            out.put_timestamp(jump.first);
             jump.live.put(&mut out);
         }
         out
@@ -398,8 +403,11 @@ impl LogHead {
         let mut jumps = Vec::new();
         let mut end = done.frontier.size();
         for _ in 0..count {
-            let jump =
-                Jump { start: Frontier::read(&mut reader)?, live: Cursor::read(&mut reader)? };
+            let jump = Jump {
+                start: Frontier::read(&mut reader)?,
+                first: reader.timestamp("a logged time")?,
+                live: Cursor::read(&mut reader)?,
+            };
             let (start, next) = (jump.start.size(), jump.live.frontier.size());
             if start <= end || next < start {
                 return Err(reader.error("jumps in order", format!("{start} to {next}")));

@@ -396,6 +396,47 @@ fn a_mirror_jumps_ahead_and_fills_the_gap_later() {
 }
 
 #[test]
+fn a_gap_is_not_filled_with_what_is_later_than_what_follows_it() {
+    let world = world();
+    let mut origin = Origin::new(&world, "KOR-1", Precedence::Routine);
+    let mut jpn = Reader::new(&world, "JPN-1", origin.writer.log());
+    let before = origin.append(&world, vec![draft(ALL, "before")]);
+    origin.now = at(100);
+    let between = origin.append(&world, vec![draft(ALL, "between")]);
+    jpn.take(&world, &before);
+    let facts = [&before.facts[..], &between.facts].concat();
+    let leaves: Vec<_> = facts.iter().map(|fact| fact.leaf_hash).collect();
+    let (from, to) = (before.batch.end(), between.batch.end());
+    let proof = watchfire_log::prove_consistency(&leaves[..], from, to).unwrap();
+    let mut frontier = Frontier::new();
+    for leaf in &leaves {
+        frontier.push(*leaf);
+    }
+    // A clock that goes back, as only a node that lies has it.
+    let (realm, log) = (world.charter.realm().clone(), origin.writer.log());
+    let mut head = LogHead::start(log);
+    head.done.frontier = frontier.clone();
+    let key = world.secrets[&node("KOR-1")].key.clone();
+    origin.writer = LaneWriter::new(realm, &head, key);
+    (origin.now, origin.clock) = (at(50), watchfire_log::HybridClock::new(at(0)));
+    let after = origin.append(&world, vec![draft(ALL, "after")]);
+    let target = between.checkpoint.clone().into_inner();
+    let (_, head) = jpn.mirror.jump(target, frontier, &proof, &world.charter).unwrap();
+    jpn.store.commit(&[watchfire_log::Write::Head(head)]).unwrap();
+    // Nor does anything follow the filled gap that is earlier than what filled it.
+    let mut filled = jpn.mirror.clone();
+    filled.accept(between.batch.as_bytes().clone(), &world.charter).unwrap();
+    let refused = filled.accept(after.batch.as_bytes().clone(), &world.charter).unwrap_err();
+    assert_eq!(refused, RejectReason::Backwards { what: "a logged time", index: to });
+    jpn.take(&world, &after);
+    let refused = jpn.mirror.accept(between.batch.as_bytes().clone(), &world.charter).unwrap_err();
+    assert_eq!(refused, RejectReason::Backwards { what: "a logged time", index: to });
+    assert!(refused.is_fault());
+    assert_eq!((jpn.mirror.head().size(), jpn.mirror.head().newest()), (from, after.batch.end()));
+    assert_eq!(fsck(&jpn.store, &common::scope(&world, node("JPN-1"))).faults, []);
+}
+
+#[test]
 fn sparse_copies_of_every_pattern_verify() {
     let world = world();
     for pattern in 0..64u32 {
