@@ -293,7 +293,7 @@ pub enum Output {
 pub enum Arrival {
     /// As it happened.
     Live,
-    /// Late, after a gap: it changes the picture, and is to page nobody.
+    /// Late, after a gap: it changes the picture and pages nobody.
     Backfilled,
     /// From this node's own store after a restart.
     Replayed,

@@ -18,7 +18,7 @@ use crate::api::Op;
 use crate::config::Config;
 use crate::limits;
 use crate::node::{LoadPurpose, LoadTask, Node, Turn};
-use crate::peer::send;
+use crate::peer::{released, send};
 use crate::wire::Message;
 
 /// The gaps of one peer's copies of this node's lanes.
@@ -274,12 +274,13 @@ impl Node {
     fn send_backfill(&mut self, peer: NodeId, batches: &[Batch], turn: &mut Turn<'_>) {
         let last = batches.last().expect("a frame has batches");
         let (log, end) = (last.log(), last.end());
-        let released = batches.iter().map(|batch| batch.released_to(peer.partner(), &self.charter));
-        let batches: Vec<Arc<[u8]>> = released.map(|batch| batch.as_bytes().clone()).collect();
+        let batches: Vec<Arc<[u8]>> =
+            batches.iter().map(|batch| released(batch, peer, &self.charter)).collect();
         let bytes = batches.iter().map(|batch| batch.len()).sum();
         let config = self.config.clone();
         let backfill = self.backfill(peer).expect("frames are made for a session");
         backfill.sent(&log, end, bytes, turn.elapsed, &config);
+        // Own lanes lack nothing: what the projection hides is not for this peer.
         send(peer, Precedence::Routine, &Message::Batches { complete: true, batches }, turn);
     }
 

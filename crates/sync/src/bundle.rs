@@ -18,8 +18,7 @@
 //!
 //! Frames are those a line would have carried, in its order: a hello (what the exporting node holds, and
 //! so what it acknowledges), charters, proofs of equivocation, cosignatures, batches projected for the
-//! receiver. The
-//! receiver verifies each of them as if it had come over a line.
+//! receiver. The receiver verifies each of them as if it had come over a line.
 
 use base::{NodeId, PartnerId, Timestamp, limits};
 use log::{Charter, Hash, Realm, Signature, SigningKey, base64, sha256};

@@ -11,10 +11,11 @@
 use std::collections::BTreeMap;
 
 use base::{NodeId, Timestamp};
-use log::{CosignatureKind, HoldsRange, LogId, Precedence, Write};
+use log::{LogId, Precedence, Write};
 
 use crate::bundle::BundleHeader;
 use crate::node::{Node, Purpose, Turn};
+use crate::peer::{is_complete, released};
 use crate::wire::Message;
 
 /// From where a bundle begins.
@@ -118,9 +119,8 @@ pub struct BundlePlan {
 
 /// The frame that carries a stored batch to `to`.
 pub fn carried_batch(batch: &log::Batch, to: NodeId, charter: &log::Charter) -> Vec<u8> {
-    let complete = batch.items().iter().all(|item| matches!(item, log::Item::Entry(_)));
-    let projected = batch.released_to(to.partner(), charter);
-    Message::Batch { complete, batch: projected.as_bytes().clone() }.encode()
+    let complete = is_complete(batch);
+    Message::Batch { complete, batch: released(batch, to, charter) }.encode()
 }
 
 impl Node {
@@ -147,8 +147,7 @@ impl Node {
             frames.push(Message::Contested(proof.to_vec()).encode());
         }
         for log in self.copies.keys() {
-            frames.extend(self.carried_receipt(log, to, now));
-            frames.extend(self.carried_receipt_below(log, to, now));
+            frames.extend(self.stated(log, to, now).iter().map(Message::encode));
         }
         let mut logs = Vec::new();
         for (log, size) in self.durable_sizes() {
@@ -175,34 +174,6 @@ impl Node {
         }
         logs.sort_by_key(|(log, _, _)| (log.lane, *log));
         Some(BundlePlan { header, frames, logs })
-    }
-
-    /// What is stated to `to` about a log held here: receipts for its own, a cross-check for others'.
-    fn carried_receipt(&self, log: &LogId, to: NodeId, now: Timestamp) -> Option<Vec<u8>> {
-        let copy = self.copies.get(log).filter(|_| log.node != self.me)?;
-        let checkpoint = copy.checkpoint()?;
-        if self.suspended.contains_key(&log.node) {
-            return None;
-        }
-        let kinds: &[CosignatureKind] = if log.node == to && copy.holds_all() {
-            &[CosignatureKind::Witness, CosignatureKind::Holds]
-        } else {
-            &[CosignatureKind::Witness]
-        };
-        let mut message = self.cosigned(checkpoint, kinds, now);
-        let above = copy.held_above_gap().filter(|_| log.node == to);
-        if let (Some(range), Message::Cosigned { cosignatures, .. }) = (above, &mut message) {
-            let receipt = HoldsRange::sign(self.me, range, checkpoint, now, &self.secrets.holds);
-            cosignatures.push(receipt.to_bytes());
-        }
-        Some(message.encode())
-    }
-
-    /// What is stated to `to` about its own log below a gap.
-    fn carried_receipt_below(&self, log: &LogId, to: NodeId, now: Timestamp) -> Option<Vec<u8>> {
-        let copy = self.copies.get(log).filter(|_| log.node == to)?;
-        let checkpoint = copy.checkpoint_below()?;
-        Some(self.cosigned(checkpoint, &[CosignatureKind::Holds], now).encode())
     }
 
     /// A bundle was written and kept: the next one begins after it.
@@ -252,8 +223,8 @@ impl Node {
     fn take_frame(&mut self, from: NodeId, number: u64, frame: &[u8], turn: &mut Turn<'_>) {
         match Message::decode(frame) {
             Ok(Message::Hello(hello)) if hello.node == from => {
-                // What a file brings is late, unless it came within seconds: it changes the picture, and is
-                // to page nobody.
+                // What a file brings is late, unless it came within seconds: it changes the picture and
+                // pages nobody.
                 for (log, size) in hello.logs.iter().filter(|(log, _)| log.node == from) {
                     if self.admit(from, *log).is_ok() {
                         self.copies.get_mut(log).expect("`admit` made it").expect_backfill(*size);

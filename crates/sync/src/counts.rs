@@ -84,6 +84,11 @@ impl Node {
         copy.map(|copy| &mut copy.counts)
     }
 
+    /// Whether counts of a log below a size can be compared: not where its sender lacked entries itself.
+    fn is_countable(&self, log: &LogId, size: u64) -> bool {
+        self.copies.get(log).is_none_or(|copy| copy.is_seen_below(size))
+    }
+
     /// States to every peer what is here of each audience both belong to, where it has grown.
     pub(crate) fn state_counts(&mut self, turn: &mut Turn<'_>) {
         let peers: Vec<NodeId> =
@@ -93,7 +98,7 @@ impl Node {
         }
         let mut news: BTreeMap<NodeId, Vec<Vec<u8>>> = BTreeMap::new();
         for (log, size) in self.durable_sizes() {
-            if self.suspended.contains_key(&log.node) {
+            if self.suspended.contains_key(&log.node) || !self.is_countable(&log, size) {
                 continue;
             }
             let Some(counts) = self.log_counts(&log) else { continue };
@@ -208,6 +213,7 @@ impl Node {
     fn compare_count(&mut self, statement: Stated, turn: &mut Turn<'_>) {
         let CountStatement { by, log, size, audience, entries: theirs, .. } = *statement;
         let own = self.is_own_lane(&log);
+        let countable = self.is_countable(&log, size);
         let Some(counts) = self.log_counts(&log).filter(|_| !bugs::has(Bug::SkipCountCheck)) else {
             return;
         };
@@ -219,6 +225,9 @@ impl Node {
             }
             return;
         };
+        if !countable {
+            return;
+        }
         if mine == theirs {
             counts.told.remove(&(by, audience));
             return;

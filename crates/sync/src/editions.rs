@@ -283,15 +283,9 @@ impl Node {
         self.finding(Finding { topic: "own record", severity, source, message, hint }, turn);
     }
 
-    /// Whether a greeted peer knows the frames of charters: they came with protocol edition 2.
-    fn speaks_of_charters(&self, peer: NodeId) -> bool {
-        let session = self.peers.get(&peer).and_then(|peer| peer.session.as_ref());
-        self.is_greeted(peer) && session.is_some_and(|session| session.edition >= 2)
-    }
-
     /// Tells a peer what is in force here.
     pub(crate) fn tell_standing(&self, peer: NodeId, turn: &mut Turn<'_>) {
-        if self.speaks_of_charters(peer) {
+        if self.edition_with(peer) >= 2 {
             let message = Message::Standing(standing(&self.charter));
             send(peer, Precedence::Flash, &message, turn);
         }
@@ -306,7 +300,7 @@ impl Node {
     /// Sends a peer whose standing is known the next charter file it lacks.
     fn send_newer(&self, peer: NodeId, turn: &mut Turn<'_>) {
         let Some(theirs) =
-            self.editions.of_peers.get(&peer).filter(|_| self.speaks_of_charters(peer))
+            self.editions.of_peers.get(&peer).filter(|_| self.edition_with(peer) >= 2)
         else {
             return;
         };

@@ -53,10 +53,17 @@ impl Holes {
         }
     }
 
-    /// `peer` returned a batch that ends at `end`.
-    pub(crate) fn returned(&mut self, peer: NodeId, end: u64) {
+    /// `peer` returned a batch: what came after one that a line lost does not count.
+    pub(crate) fn returned(&mut self, peer: NodeId, batch: &Batch) {
+        let from = self.first_sparse().unwrap_or_else(|| batch.first());
         let known = self.returned.entry(peer).or_insert(0);
-        *known = (*known).max(end);
+        if batch.first() <= from.max(*known) {
+            *known = (*known).max(batch.end());
+        }
+    }
+
+    fn first_sparse(&self) -> Option<u64> {
+        self.kept.values().find(|kept| kept.is_sparse()).map(|kept| kept.batch.first())
     }
 
     /// Up to where `peer` has returned its copy.
@@ -69,7 +76,7 @@ impl Holes {
         if self.returned_by(peer) >= size {
             return None;
         }
-        self.kept.values().find(|kept| kept.is_sparse()).map(|kept| kept.batch.first())
+        self.first_sparse()
     }
 
     /// Adds what `other` has and the kept batch lacks; says whether anything came.
@@ -123,7 +130,7 @@ impl Node {
     ) {
         let Ok(batch) = Batch::parse(bytes.clone()) else { return };
         let copy = self.copies.get_mut(&log).expect("the batch was refused by its copy");
-        copy.holes.returned(peer, batch.end());
+        copy.holes.returned(peer, &batch);
         if copy.holes.fill(&batch) {
             self.open_filled(log, turn);
             self.store_filled(log, turn);

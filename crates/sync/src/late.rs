@@ -78,7 +78,7 @@ impl Late {
 }
 
 impl Node {
-    /// Whether an entry came late: such facts are to page nobody.
+    /// Whether an entry came late: such facts page nobody.
     pub fn came_late(&self, entry: &EntryId) -> bool {
         self.copies.get(&entry.log).is_some_and(|copy| copy.late.contains(entry.index))
     }

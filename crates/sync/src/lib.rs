@@ -16,9 +16,10 @@
 //! - **Resume from any size**: a connection starts with each side's sizes ([`wire::Hello`]); each
 //!   streams what the other lacks, FLASH first, within a window per log. Repeats, frames that overtake
 //!   others and connections that end anywhere are tolerated.
-//! - **Jump ahead**: a lane that is far behind when a connection begins goes on from the newest
-//!   checkpoint, proven to extend the newest one held; what lies between comes behind everything live,
-//!   the most urgent lanes first, against the same checkpoints, and is marked late.
+//! - **Jump ahead**: for a lane that is far behind when a connection begins new sealing keys are made; it
+//!   goes on from the checkpoint where they begin, proven to extend the newest one held. What lies
+//!   between comes behind everything live, the most urgent lanes first, against the same checkpoints,
+//!   and is marked late.
 //! - **Receipts**: what a partner has stored it cosigns: `witness` always, `holds` unless something
 //!   addressed to it is missing or does not open.
 //! - **A store put back** starts a new incarnation; partners return the old tail.

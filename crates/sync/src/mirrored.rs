@@ -191,6 +191,11 @@ impl Mirrored {
         (from < self.stored).then_some(from..self.stored)
     }
 
+    /// Whether what stands below `size` is known, so that its entries can be counted.
+    pub(crate) fn is_seen_below(&self, size: u64) -> bool {
+        self.gap.and_then(|gap| gap.unseen).is_none_or(|unseen| size <= unseen)
+    }
+
     /// The first entry that is missing or does not open.
     pub(crate) fn first_missing(&self) -> Option<u64> {
         let missing = self.mirror.head().gaps().next().map(|gap| gap.start);
@@ -204,11 +209,16 @@ impl Mirrored {
 
     /// A copy as it was stored: its newest checkpoint, or that below its first gap.
     pub(crate) fn restore_checkpoint(&mut self, checkpoint: Verified<SignedCheckpoint>) {
-        self.mirror.remember(&checkpoint);
+        self.remember(&checkpoint);
         let stated = &checkpoint.checkpoint;
-        self.remember_root(stated.size, stated.root);
         let place = if stated.size == self.stored { &mut self.checkpoint } else { &mut self.below };
         *place = Some(checkpoint);
+    }
+
+    /// A stored checkpoint, to be compared with what others hold.
+    pub(crate) fn remember(&mut self, checkpoint: &SignedCheckpoint) {
+        self.mirror.remember(checkpoint);
+        self.remember_root(checkpoint.checkpoint.size, checkpoint.checkpoint.root);
     }
 
     /// Puts on its way into the store what was taken.
@@ -471,7 +481,7 @@ impl Node {
         let bytes = batch.as_bytes().len();
         if log.node == self.me {
             copy.holes.note(&batch, unopened);
-            copy.holes.returned(peer, batch.end());
+            copy.holes.returned(peer, &batch);
         }
         let (size, newest) = (copy.received(), copy.newest());
         let below = backfill.then(|| checkpoint.clone());

@@ -16,7 +16,7 @@ use crate::findings::Finding;
 use crate::jump::Tip;
 use crate::limits;
 use crate::node::{Node, Purpose, Turn};
-use crate::tickets::other_partners;
+use crate::tickets::{members, other_partners};
 
 /// One own lane.
 #[derive(Debug)]
@@ -459,9 +459,10 @@ impl Node {
     }
 
     pub(crate) fn expire_tickets(&mut self, turn: &mut Turn<'_>) {
-        for (ticket, entry) in self.tickets.expire(turn.elapsed) {
+        for (ticket, audience, entry) in self.tickets.expire(turn.elapsed) {
             let holders =
                 entry.map_or_else(Vec::new, |(first, last)| self.holders_of(first, &last));
+            let holders = members(&audience, holders.into_iter());
             let entry = entry.map(|(_, last)| last);
             turn.out.push(Output::Pending { ticket, entry, holders });
         }

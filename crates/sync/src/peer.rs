@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{NodeId, TimeDelta, Timestamp};
-use log::{Batch, Item, LogId, Precedence};
+use log::{Batch, Charter, Item, LogId, Precedence};
 
 use crate::api::{CloseReason, LineState, Op, Output, Severity};
 use crate::backfill::Backfill;
@@ -397,13 +397,7 @@ impl Node {
 
     fn send_batch(&mut self, peer: NodeId, batch: &Batch, turn: &mut Turn<'_>) {
         let log = batch.log();
-        let complete = batch.items().iter().all(|item| matches!(item, Item::Entry(_)));
-        let projected = if bugs::has(Bug::SkipAudienceFilter) {
-            batch.clone()
-        } else {
-            batch.released_to(peer.partner(), &self.charter)
-        };
-        let bytes: Arc<[u8]> = projected.as_bytes().clone();
+        let (complete, bytes) = (is_complete(batch), released(batch, peer, &self.charter));
         let message = Message::Batch { complete, batch: bytes.clone() };
         let (elapsed, config) = (turn.elapsed, self.config.clone());
         let outgoing = self.outgoing(peer, &log).expect("batches are sent where they are followed");
@@ -493,6 +487,20 @@ impl Node {
             clock_offset: line.clock_offset(),
         });
     }
+}
+
+/// Whether every entry of a stored batch is here, so that what its projection hides is outside the
+/// receiver's audience.
+pub(crate) fn is_complete(batch: &Batch) -> bool {
+    batch.items().iter().all(|item| matches!(item, Item::Entry(_)))
+}
+
+/// A stored batch as `to` may have it.
+pub(crate) fn released(batch: &Batch, to: NodeId, charter: &Charter) -> Arc<[u8]> {
+    if bugs::has(Bug::SkipAudienceFilter) {
+        return batch.as_bytes().clone();
+    }
+    batch.released_to(to.partner(), charter).as_bytes().clone()
 }
 
 /// Puts a message on its way.

@@ -57,29 +57,40 @@ const RANGE_MAGIC: &[u8] = b"WFH";
 impl Node {
     /// States what is held here about a log to its origin.
     pub(crate) fn cosign(&mut self, log: LogId, turn: &mut Turn<'_>) {
-        let Some(copy) = self.copies.get(&log) else { return };
-        let Some(checkpoint) = copy.checkpoint().cloned() else { return };
-        if self.suspended.contains_key(&log.node) || !self.is_greeted(log.node) {
-            return;
+        if self.is_greeted(log.node) {
+            for message in self.stated(&log, log.node, turn.now) {
+                send(log.node, log.lane, &message, turn);
+            }
+        }
+    }
+
+    /// What is stated to `to` about a log held here: receipts to its origin, those above and below a gap
+    /// too; a cross-check to others.
+    pub(crate) fn stated(&self, log: &LogId, to: NodeId, now: Timestamp) -> Vec<Message> {
+        let copy = self.copies.get(log).filter(|_| log.node != self.me);
+        let copy = copy.filter(|_| !self.suspended.contains_key(&log.node));
+        let Some((copy, checkpoint)) = copy.and_then(|copy| Some((copy, copy.checkpoint()?)))
+        else {
+            return Vec::new();
+        };
+        if log.node != to {
+            return vec![self.cosigned(checkpoint, &[CosignatureKind::Witness], now)];
         }
         let kinds: &[CosignatureKind] = if copy.holds_all() {
             &[CosignatureKind::Witness, CosignatureKind::Holds]
         } else {
             &[CosignatureKind::Witness]
         };
-        let above = copy.held_above_gap();
-        let mut message = self.cosigned(&checkpoint, kinds, turn.now);
-        if let (Some(range), Message::Cosigned { cosignatures, .. }) = (above, &mut message) {
-            let key = &self.secrets.holds;
-            let receipt = HoldsRange::sign(self.me, range, &checkpoint, turn.now, key);
+        let mut newest = self.cosigned(checkpoint, kinds, now);
+        if let (Some(range), Message::Cosigned { cosignatures, .. }) =
+            (copy.held_above_gap(), &mut newest)
+        {
+            let receipt = HoldsRange::sign(self.me, range, checkpoint, now, &self.secrets.holds);
             cosignatures.push(receipt.to_bytes());
         }
-        let below = copy.checkpoint_below().cloned();
-        send(log.node, log.lane, &message, turn);
-        if let Some(checkpoint) = below {
-            let message = self.cosigned(&checkpoint, &[CosignatureKind::Holds], turn.now);
-            send(log.node, log.lane, &message, turn);
-        }
+        let below = copy.checkpoint_below();
+        let below = below.map(|below| self.cosigned(below, &[CosignatureKind::Holds], now));
+        [newest].into_iter().chain(below).collect()
     }
 
     pub(crate) fn cosigned(

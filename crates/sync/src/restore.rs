@@ -121,7 +121,11 @@ impl Node {
             let copy = Mirrored::new(LaneMirror::new(realm, partner, head));
             self.copies.insert(log, copy);
             if let Some(value) = store.meta(&Gap::name(&log))? {
-                self.copy_mut(&log).add_gap(Gap::read(&value));
+                let got = || format!("{} bytes about {log}", value.len());
+                let expected = "a gap as notes tell it";
+                let gap =
+                    Gap::read(&value).ok_or_else(|| Error::Restore { expected, got: got() })?;
+                self.copy_mut(&log).add_gap(Some(gap));
             }
             if let Some(value) = store.meta(&Late::name(&log))? {
                 self.copy_mut(&log).late = Late::read(&value).unwrap_or_default();
@@ -265,6 +269,7 @@ impl Node {
             return Ok(());
         }
         self.copy_mut(&log).counts.take(batch);
+        self.copy_mut(&log).remember(checkpoint);
         if [self.copies[&log].durable(), self.copies[&log].newest_durable()].contains(&batch.end())
         {
             let verified = self.verify_stored(checkpoint)?;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use base::{NodeId, TimeDelta, Timestamp};
-use log::{Charter, EntryId, Incarnation, LogId, Precedence};
+use log::{Audience, Charter, EntryId, Incarnation, LogId, Precedence};
 
 use crate::api::LineState;
 use crate::findings::Counters;
 use crate::node::Node;
+use crate::tickets::members;
 
 /// One lane between this node and another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +98,10 @@ impl Node {
         self.suspended.keys().copied()
     }
 
-    /// Nodes known to hold an entry, this one first. For an entry of a partner this is this node and
-    /// nobody else: receipts go to the origin.
-    pub fn holders(&self, entry: &EntryId) -> Vec<NodeId> {
-        self.holders_of(entry.index, entry)
+    /// Nodes of an entry's audience known to hold it, this one first. For an entry of a partner this is
+    /// this node and nobody else: receipts go to the origin.
+    pub fn holders(&self, entry: &EntryId, audience: &Audience) -> Vec<NodeId> {
+        members(audience, self.holders_of(entry.index, entry).into_iter())
     }
 
     /// Nodes known to hold every entry from index `first` to the entry `last`, this one first.

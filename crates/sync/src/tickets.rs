@@ -114,7 +114,8 @@ impl Tickets {
         out: &mut Vec<Output>,
     ) {
         let waiting = self.close(ticket).expect("only waiting tickets are acknowledged");
-        let (level, holders) = (waiting.level, holders.to_vec());
+        let level = waiting.level;
+        let holders = members(&waiting.audience, holders.iter().copied());
         out.push(Output::Acknowledged { ticket, entry, level, holders });
     }
 
@@ -132,9 +133,9 @@ impl Tickets {
         Some(waiting)
     }
 
-    /// Closes and names the tickets whose time ran out, in order of deadline, with the index of the
-    /// first entry and the last entry if they are durable here.
-    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<(Ticket, Option<(u64, EntryId)>)> {
+    /// Closes and names the tickets whose time ran out, in order of deadline, with their audience, and the
+    /// index of the first entry and the last entry if they are durable here.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Expired> {
         let mut expired = Vec::new();
         while let Some((deadline, ticket)) = self.deadlines.first().copied() {
             if deadline > now {
@@ -142,10 +143,19 @@ impl Tickets {
             }
             let waiting = self.close(ticket).expect("every deadline has its ticket");
             let first = waiting.first;
-            expired.push((ticket, waiting.entry.map(|last| (first.unwrap_or(last.index), last))));
+            let durable = waiting.entry.map(|last| (first.unwrap_or(last.index), last));
+            expired.push((ticket, waiting.audience, durable));
         }
         expired
     }
+}
+
+/// A ticket whose time ran out: its audience, its first index and last entry.
+type Expired = (Ticket, Audience, Option<(u64, EntryId)>);
+
+/// Those of `holders` that are of an audience: a receipt covers what is hidden from its signer too.
+pub(crate) fn members(audience: &Audience, holders: impl Iterator<Item = NodeId>) -> Vec<NodeId> {
+    holders.filter(|holder| audience.contains(holder.partner())).collect()
 }
 
 impl Waiting {
@@ -212,6 +222,14 @@ mod tests {
         let holders = [node("KOR-1"), node("JPN-1"), node("USA-1")];
         tickets.held(entry(0), Ticket(1), &holders, &mut out);
         assert_eq!((acknowledged(&out), tickets.len()), (1, 0));
+        tickets.open(Ticket(2), "KOR+USA".parse().unwrap(), Level::Partners(1), Timestamp::MAX);
+        out.clear();
+        tickets.durable(Ticket(2), entry(1), &holders, &mut out);
+        let told = out.iter().find_map(|output| match output {
+            Output::Acknowledged { holders, .. } => Some(holders.clone()),
+            _ => None,
+        });
+        assert_eq!(told, Some(vec![node("KOR-1"), node("USA-1")]), "others hold but a hash");
     }
 
     #[test]
@@ -223,10 +241,10 @@ mod tests {
         tickets.open(Ticket(2), audience, Level::All, start);
         let mut out = Vec::new();
         tickets.durable(Ticket(1), entry(4), &[node("KOR-1")], &mut out);
-        assert_eq!(tickets.expire(start), vec![(Ticket(2), None)]);
+        assert_eq!(tickets.expire(start), vec![(Ticket(2), audience, None)]);
         assert_eq!(
             tickets.expire(start + TimeDelta::from_seconds(9)),
-            vec![(Ticket(1), Some((4, entry(4))))]
+            vec![(Ticket(1), audience, Some((4, entry(4))))]
         );
         assert!(tickets.expire(Timestamp::MAX).is_empty() && out.is_empty());
         tickets.durable(Ticket(2), entry(5), &[node("KOR-1")], &mut out);

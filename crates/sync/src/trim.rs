@@ -16,7 +16,8 @@ pub fn trim_notes(store: &impl StoreRead, trim: &mut Trim) -> Result<(), log::Er
         let Some(value) = store.meta(&name)? else { continue };
         match Gap::read(&value).filter(|gap| gap.first < cut.size) {
             Some(gap) => {
-                let gap = Gap { end: gap.end.min(cut.size), ..gap };
+                let unseen = gap.unseen.filter(|unseen| *unseen < cut.size);
+                let gap = Gap { end: gap.end.min(cut.size), unseen, ..gap };
                 trim.writes.push(gap.note(&cut.log));
             }
             None => trim.removals.push((Table::Meta, name.into_bytes())),

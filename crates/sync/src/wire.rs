@@ -322,7 +322,12 @@ impl Message {
     /// The edition this frame came with.
     pub const fn edition(&self) -> u16 {
         match self {
-            Self::Jump(_) | Self::Above { .. } | Self::Batches { .. } | Self::Counts(_) => 2,
+            Self::Jump(_)
+            | Self::Above { .. }
+            | Self::Batches { .. }
+            | Self::Counts(_)
+            | Self::Standing(_)
+            | Self::Charter(_) => 2,
             _ => 1,
         }
     }
@@ -341,9 +346,9 @@ impl Message {
             Self::Jump(_) => 10,
             Self::Above { .. } => 11,
             Self::Batches { .. } => 12,
+            Self::Counts(_) => 13,
             Self::Standing(_) => 16,
             Self::Charter(_) => 17,
-            Self::Counts(_) => 13,
         }
     }
 }

@@ -38,6 +38,18 @@ impl Impostor {
 
     /// One entry for `audience`, shown whole to these members and hidden from the other one.
     fn say(&mut self, cluster: &mut Cluster, audience: &str, text: &str, to: &[usize]) {
+        self.show(cluster, audience, text, to, true);
+    }
+
+    /// The same; where it is not complete, as of a store that lacks what is hidden.
+    fn show(
+        &mut self,
+        cluster: &mut Cluster,
+        audience: &str,
+        text: &str,
+        to: &[usize],
+        complete: bool,
+    ) {
         let charter = cluster.charter.charter.clone();
         let body = Body { kind: KIND, edition: 1, content: text.as_bytes().to_vec() };
         let draft = Draft { audience: audience.parse().unwrap(), body };
@@ -50,7 +62,7 @@ impl Impostor {
             let partner = cluster.hosts[host].id.partner();
             let reader = if to.contains(&host) { partner } else { outsider };
             let copy = made.batch.for_audience(reader).as_bytes().clone();
-            let frame = Message::Batch { complete: true, batch: copy }.encode();
+            let frame = Message::Batch { complete, batch: copy }.encode();
             cluster.deliver(KOR, host, frame);
         }
     }
@@ -162,6 +174,29 @@ fn the_origins_own_word_shows_what_an_audience_of_two_lacks() {
     cluster.deliver(KOR, USA, frame);
     let words = "for KOR+USA below 3 that KOR-1 says it sent, got 2 here";
     assert!(told(&cluster, USA, words), "{:?}", cluster.findings(USA));
+}
+
+#[test]
+fn what_the_origin_lacks_itself_is_not_said_to_be_hidden() {
+    for complete in [true, false] {
+        let mut cluster = Cluster::three();
+        let mut kor = Impostor::of_kor(&mut cluster);
+        kor.say(&mut cluster, "KOR+USA", "for two", &[USA]);
+        kor.show(&mut cluster, "KOR+USA", "lost with the disk", &[], complete);
+        // As it was stated before the disk was lost.
+        let before = kor.states(&cluster, "KOR+USA", EntryCount { count: 3, digest: [1; 32] });
+        cluster.deliver(KOR, USA, Message::Counts(vec![before]).encode());
+        assert_eq!(told(&cluster, USA, "some are hidden"), complete, "{:?}", cluster.findings(USA));
+        // Nor after a restart, which reads what is missing from the store.
+        cluster.stop(USA);
+        cluster.start(USA);
+        let peer = cluster.hosts[KOR].id;
+        cluster.input(USA, sync::Input::Connected { peer });
+        cluster.clear();
+        let before = kor.states(&cluster, "KOR+USA", EntryCount { count: 3, digest: [1; 32] });
+        cluster.deliver(KOR, USA, Message::Counts(vec![before]).encode());
+        assert_eq!(told(&cluster, USA, "some are hidden"), complete, "{:?}", cluster.findings(USA));
+    }
 }
 
 #[test]

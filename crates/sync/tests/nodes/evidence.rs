@@ -139,6 +139,37 @@ fn two_histories_shown_to_two_partners_convict_and_suspend() {
 }
 
 #[test]
+fn two_histories_are_recognised_by_what_was_stored_before_a_restart() {
+    let mut cluster = Cluster::three();
+    let log: LogId = cluster.node(KOR).own_log(Precedence::Priority);
+    cluster.stop(KOR);
+    cluster.disconnect(JPN, USA);
+    let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
+    let head = LogHead::start(log);
+    let (one, other) = (
+        by_kor(&mut cluster, &head, &charter, "one", at),
+        by_kor(&mut cluster, &head, &charter, "other", at),
+    );
+    let peer = cluster.hosts[KOR].id;
+    for host in [JPN, USA] {
+        cluster.input(host, sync::Input::Connected { peer });
+    }
+    cluster.deliver(KOR, JPN, frame(&one));
+    cluster.deliver(KOR, USA, frame(&other));
+    // JPN comes further, so that its newest checkpoint has another size than USA's.
+    let head = cluster.hosts[JPN].store.head(&log).unwrap().unwrap();
+    let more = by_kor(&mut cluster, &head, &charter, "more", at);
+    cluster.deliver(KOR, JPN, frame(&more));
+    assert_eq!(cluster.texts(JPN), ["one", "more"]);
+    cluster.stop(JPN);
+    cluster.start(JPN);
+    cluster.clear();
+    cluster.connect(JPN, USA);
+    cluster.run_for(6_000);
+    assert_eq!((convictions(&cluster, JPN), convictions(&cluster, USA)), (1, 1));
+}
+
+#[test]
 fn a_second_history_shown_to_one_partner_convicts_at_once_and_others_hear_of_it() {
     let mut cluster = Cluster::three();
     cluster.append(KOR, "JPN+KOR+USA", "true", Level::All);
@@ -312,6 +343,7 @@ fn above_a_gap_ranges_are_stated_and_what_waits_is_acknowledged() {
     cluster.run_for(200);
     cluster.stop(KOR);
     cluster.start(KOR);
-    assert_eq!(cluster.node(KOR).holders(&entry).len(), 3, "range receipts are kept");
+    let all = "JPN+KOR+USA".parse().unwrap();
+    assert_eq!(cluster.node(KOR).holders(&entry, &all).len(), 3, "range receipts are kept");
     assert_eq!(cluster.hosts[KOR].store.receipts(&log).unwrap().len(), 1);
 }

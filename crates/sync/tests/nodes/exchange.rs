@@ -25,8 +25,13 @@ fn a_statement_is_told_where_it_is_addressed_and_acknowledged_by_all() {
     }
     let (entry, holders) = cluster.acknowledged(KOR, ticket).unwrap();
     assert_eq!(holders, [cluster.hosts[KOR].id, cluster.hosts[JPN].id, cluster.hosts[USA].id]);
-    assert_eq!(cluster.node(KOR).holders(&entry), holders);
-    assert!(cluster.acknowledged(KOR, pair).is_some());
+    let all = "JPN+KOR+USA".parse().unwrap();
+    assert_eq!(cluster.node(KOR).holders(&entry, &all), holders);
+    let (entry, holders) = cluster.acknowledged(KOR, pair).unwrap();
+    assert_eq!(holders, [cluster.hosts[KOR].id, cluster.hosts[USA].id]);
+    let two = "KOR+USA".parse().unwrap();
+    cluster.run_for(2);
+    assert_eq!(cluster.node(KOR).holders(&entry, &two), holders, "others hold a hash");
     assert_eq!(cluster.node(JPN).cut(), cluster.node(KOR).cut(), "the tree is whole at JPN too");
     assert!(cluster.node(KOR).receipts_complete());
     let status = &cluster.node(KOR).lines()[0];

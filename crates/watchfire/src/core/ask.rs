@@ -224,7 +224,7 @@ impl Core {
             kind: fact.kind.to_string(),
             edition: fact.edition,
             content: kind.and_then(|kind| (kind.to_json)(&fact.content).ok()),
-            holders: self.node.holders(&fact.id),
+            holders: self.node.holders(&fact.id, &fact.audience),
         }
     }
 
