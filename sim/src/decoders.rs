@@ -14,7 +14,7 @@ use log::{
     LaneWriter, LineCheck, LogHead, LogId, LogState, NodeSecrets, Precedence, Pulse, Realm,
     RootSecret, SignedCheckpoint, SigningKey, kinds,
 };
-use sync::wire::{Hello, Jump, Message};
+use sync::wire::{Hello, Jump, Message, Standing};
 use sync::{BundleHeader, BundlePiece, BundleReader, BundleWriter};
 
 /// One decoder.
@@ -411,6 +411,12 @@ fn frame_seeds() -> Vec<Vec<u8>> {
         Message::Contested(proof().to_bytes()),
         Message::Restate { log: *log },
         Message::Counts(vec![counts(*log)]),
+        Message::Standing(Standing {
+            edition: 1,
+            hash: [2; 32],
+            rosters: [(log.node.partner(), 3)].into(),
+        }),
+        Message::Charter(cast().charter.text().to_owned()),
     ];
     messages.iter().map(Message::encode).collect()
 }
@@ -430,7 +436,6 @@ fn receipts() -> (Vec<u8>, Vec<Vec<u8>>) {
     (checkpoint.to_bytes(), statements)
 }
 
-/// A proof that is none: its second signature is not over what it states.
 /// A count of an audience's entries.
 fn counts(log: LogId) -> Vec<u8> {
     let Cast { secrets, charter, .. } = cast();
@@ -439,6 +444,7 @@ fn counts(log: LogId) -> Vec<u8> {
     log::CountStatement::sign(realm, secrets.node, (log, 2), about, now, &secrets.key).to_bytes()
 }
 
+/// A proof that is none: its second signature is not over what it states.
 fn proof() -> EquivocationProof {
     let first = cast().one.checkpoint().clone();
     let mut second = first.clone();

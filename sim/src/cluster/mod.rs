@@ -76,6 +76,7 @@ pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
             byzantine: false,
             convicted: 0,
             jumps: 0,
+            cut_off: 0,
             faults: Counts::default(),
             virtual_s: 0,
             healed_ms: 0,

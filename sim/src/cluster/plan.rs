@@ -236,10 +236,12 @@ impl Plan {
             let name = (0..hosts).find(|name| *name != liar && *name != victim);
             let name = name.expect("three hosts");
             let lane = dice.pick(&Precedence::ALL);
-            let lie = match dice.index(9) {
-                0 => {
-                    let wrongs = [Wrong::Byte, Wrong::Audience, Wrong::Gap, Wrong::Backwards];
-                    Lie::BadBatch { victim, lane, wrong: dice.pick(&wrongs) }
+            let lie = match dice.index(10) {
+                0 | 8 => {
+                    // Half of them have nothing wrong but their root.
+                    let wrongs = [Wrong::Audience, Wrong::Gap, Wrong::Backwards];
+                    let wrong = if dice.chance(500) { Wrong::Byte } else { dice.pick(&wrongs) };
+                    Lie::BadBatch { victim, lane, wrong }
                 }
                 1 => Lie::InOthersName { victim, name, lane },
                 2 | 3 => Lie::Replay,

@@ -143,6 +143,8 @@ pub struct Report {
     pub convicted: u64,
     /// Times a copy jumped ahead of a gap.
     pub jumps: u64,
+    /// Statements held above a gap of a log whose origin lost its disk, which are not returned to it.
+    pub cut_off: u64,
     /// Faults by kind.
     pub faults: Counts,
     /// Virtual seconds from the first start to the last check.

@@ -64,6 +64,8 @@ pub struct Tally {
     pub acknowledged: u64,
     /// Statements answered "pending".
     pub pending: u64,
+    /// Statements held above a gap of a log whose origin lost its disk, which are not returned to it.
+    pub cut_off: u64,
     /// Faults by kind.
     pub faults: Counts,
     /// The fewest planned faults in one seed.
@@ -95,6 +97,7 @@ impl Tally {
             self.entries += report.entries;
             self.acknowledged += report.acknowledged;
             self.pending += report.pending;
+            self.cut_off += report.cut_off;
             self.faults.merge(&report.faults);
             self.healed_ms_max = self.healed_ms_max.max(report.healed_ms);
             self.virtual_h += report.virtual_s as f64 / 3_600.0;

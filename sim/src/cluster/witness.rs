@@ -11,6 +11,9 @@
 //! - Once the faults are over, all hosts come to the same logs, and to the same facts for those who
 //!   may read them; receipts are complete, and every byte of every store verifies.
 //!
+//! One thing is counted and let be: what a partner holds above a gap of a log whose origin has lost its
+//! disk is not returned, as nothing proves to the origin what lies between.
+//!
 //! Of a byzantine partner only what honest nodes make of it is checked: its own store, answers and
 //! receipts may say anything. Its statements have to reach everybody they are addressed to unless it
 //! was convicted or hid them.
@@ -56,6 +59,8 @@ struct Acknowledged {
     entry: EntryId,
     content: Vec<u8>,
     level: Level,
+    /// Whether an honest host beside the origin held it.
+    held: bool,
 }
 
 /// Facts one process has told.
@@ -299,7 +304,9 @@ impl Witness {
                 self.fail(format!("{id} says {holder} holds {entry}, and it is not durable there"));
             }
         }
-        self.acknowledged.push(Acknowledged { entry, content, level });
+        let origin = entry.log.node;
+        let held = holders.iter().any(|by| *by != origin && !self.is_liar(*by, hosts));
+        self.acknowledged.push(Acknowledged { entry, content, level, held });
     }
 
     fn look_at_receipt(&mut self, log: LogId, size: u64, by: NodeId, hosts: &[Seen<'_>]) {
@@ -341,6 +348,10 @@ impl Witness {
                     return Some(format!("{first} has {here:?} of {log} and {id} has {there:?}"));
                 }
             }
+        }
+        // A tail that a partner returns may want a second try, which nothing else waits for.
+        if let Some(untold) = self.untold(hosts, liar) {
+            return Some(untold);
         }
         if let Some(log) = self.liar_signed_twice.then(|| self.contradiction(hosts)).flatten() {
             let free = self.honest(hosts).find(|seen| !self.convicted.contains(&seen.host));
@@ -402,24 +413,54 @@ impl Witness {
         })
     }
 
-    /// Looks at everything once all honest hosts agree.
-    pub(super) fn look_at_the_end(&mut self, hosts: &[Seen<'_>], cast: &Cast, liar: Option<&Liar>) {
-        let mut failures = Vec::new();
+    /// A statement that an honest host may read and has not told, while another honest one has.
+    fn untold(&self, hosts: &[Seen<'_>], liar: Option<&Liar>) -> Option<String> {
+        let has = |seen: &Seen<'_>, entry: &EntryId| {
+            self.told.get(&seen.host).is_some_and(|told| told.statements.contains(entry))
+        };
         for seen in self.honest(hosts) {
-            let (Some(node), Some(told)) = (seen.node, self.told.get(&seen.host)) else { continue };
+            let Some(node) = seen.node else { continue };
             for (entry, (_, audience)) in &self.contents {
                 let due = audience.contains(seen.id.partner());
                 let lied = self.is_liar(entry.log.node, hosts);
                 let hidden = liar.is_some_and(|l| l.hidden.contains(&(entry.log, seen.host)));
                 let excused = lied && (self.liar_signed_twice || hidden);
-                let lost = !self.honest(hosts).any(|other| {
-                    self.told.get(&other.host).is_some_and(|told| told.statements.contains(entry))
-                });
-                if due && !lost && !excused && !told.statements.contains(entry) {
+                let kept = || self.honest(hosts).any(|other| has(other, entry));
+                if due && !excused && !has(seen, entry) && kept() && !self.is_cut_off(hosts, entry)
+                {
                     let gap = node.gap(&entry.log);
-                    failures.push(format!("{} never told {entry} (gap {gap:?})", seen.id));
+                    return Some(format!("{} never told {entry} (gap {gap:?})", seen.id));
                 }
             }
+        }
+        None
+    }
+
+    /// Whether an entry whose origin has lost its disk was told, and is held above a gap by every honest
+    /// host that told it.
+    fn is_cut_off(&self, hosts: &[Seen<'_>], entry: &EntryId) -> bool {
+        let origin = hosts.iter().find(|seen| seen.id == entry.log.node);
+        let mut told = self
+            .honest(hosts)
+            .filter(|seen| {
+                self.told.get(&seen.host).is_some_and(|told| told.statements.contains(entry))
+            })
+            .peekable();
+        origin.is_some_and(|seen| seen.disk.was_rolled_back)
+            && told.peek().is_some()
+            && told.all(|seen| durable_size(seen.disk, &entry.log) <= entry.index)
+    }
+
+    /// Statements that are cut off from their origin.
+    pub(super) fn cut_off(&self, hosts: &[Seen<'_>]) -> BTreeSet<EntryId> {
+        let entries = self.contents.keys().copied();
+        entries.filter(|entry| self.is_cut_off(hosts, entry)).collect()
+    }
+
+    /// Looks at everything once all honest hosts agree.
+    pub(super) fn look_at_the_end(&mut self, hosts: &[Seen<'_>], cast: &Cast, liar: Option<&Liar>) {
+        let mut failures = Vec::new();
+        for seen in self.honest(hosts) {
             let excused = |fault: &log::FsckFault| {
                 self.liar.is_some_and(|liar| {
                     let name = hosts[liar].id.to_string();
@@ -439,7 +480,8 @@ impl Witness {
 
     /// The digest of each view must be the same at all honest hosts that may read it.
     fn compare_digests(&mut self, hosts: &[Seen<'_>], cast: &Cast, liar: Option<&Liar>) {
-        let doubtful = |log: &LogId| {
+        let cut_off: BTreeSet<LogId> = self.cut_off(hosts).iter().map(|entry| entry.log).collect();
+        let lied = |log: &LogId| {
             self.is_liar(log.node, hosts)
                 && (self.liar_signed_twice
                     || liar.is_some_and(|liar| liar.hidden.iter().any(|(hidden, _)| hidden == log)))
@@ -451,7 +493,7 @@ impl Witness {
                 let facts = self.told.get(&seen.host).and_then(|told| told.facts.get(audience));
                 let mut bytes = Vec::new();
                 for ((at, entry), leaf) in facts.into_iter().flatten() {
-                    if !doubtful(&entry.log) {
+                    if !lied(&entry.log) && !cut_off.contains(&entry.log) {
                         bytes.extend_from_slice(&at.as_nanos().to_be_bytes());
                         bytes.extend_from_slice(leaf);
                     }
@@ -474,23 +516,18 @@ impl Witness {
         let rolled_back = hosts.iter().any(|seen| seen.disk.was_rolled_back);
         let mut failures = Vec::new();
         for acknowledged in &self.acknowledged {
-            let Acknowledged { entry, content, level } = acknowledged;
+            let Acknowledged { entry, content, level, held } = acknowledged;
             let told = |seen: &&Seen<'_>| {
                 let told = self.told.get(&seen.host);
                 told.is_some_and(|told| told.statements.contains(entry))
             };
             let kept = hosts.iter().any(|seen| seen.id == entry.log.node && told(&seen));
             let same = self.contents.get(entry).is_some_and(|(known, _)| known == content);
-            // `local` survives a crash, not the loss of the disk, which a rollback is; and an
-            // audience without another honest partner has nobody who must return it.
-            let others = |audience: &Audience| {
-                let origin = entry.log.node;
-                let mut honest = self.honest(hosts).filter(|seen| seen.id != origin);
-                honest.any(|seen| audience.contains(seen.id.partner()))
-            };
-            let alone = self.contents.get(entry).is_some_and(|(_, audience)| !others(audience));
-            let gone = rolled_back && !self.honest(hosts).any(|seen| told(&seen));
-            let excused = gone && (*level == Level::Local || alone);
+            // `local` survives a crash, not the loss of the disk, which a rollback is; and what none
+            // but a byzantine partner held beside it nobody must return.
+            let gone = rolled_back
+                && (!self.honest(hosts).any(|seen| told(&seen)) || self.is_cut_off(hosts, entry));
+            let excused = gone && (*level == Level::Local || !held);
             let found = kept && same;
             if !found && !excused {
                 failures.push(format!("{entry} was acknowledged at {level:?} and is lost"));

@@ -156,6 +156,7 @@ impl<'a> World<'a> {
             pending: self.witness.pending,
             byzantine: self.liar.is_some(),
             convicted: self.witness.convicted.len() as u64,
+            cut_off: self.witness.cut_off(&see(&self.hosts)).len() as u64,
             jumps: self.jumps + self.hosts.iter().map(jumps).sum::<u64>(),
             faults: self.counts,
             virtual_s: whole(self.now - START, 1_000_000_000),
