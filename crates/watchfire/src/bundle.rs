@@ -1,7 +1,7 @@
 //! Bundles as files: written whole or not at all, read to the end before anything of them is used.
 //!
-//! Start here: [`write()`] makes the file of a plan that the running node gave, [`read()`] gives the frames of
-//! one for the running node to take. Layout and checks are `sync`'s.
+//! Start here: [`write()`] makes the file of a plan that the running node gave, [`read()`] gives the
+//! frames of one for the running node to take. Layout and checks are `sync`'s.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
