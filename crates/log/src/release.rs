@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use base::PartnerId;
+use base::{NodeId, PartnerId};
 
-use crate::{Audience, Charter};
+use crate::{Audience, Carrier, Charter};
 
 /// What a partner sees of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,6 +52,24 @@ impl fmt::Display for Hidden {
 }
 
 impl Charter {
+    /// Whether the node `relay` may carry ciphertext between two nodes of other partners: the charter has
+    /// its partner among the relays and a connected line between the two, and neither of them withholds
+    /// from it. What goes by file or one way stays so.
+    pub fn may_relay(&self, relay: NodeId, ends: [NodeId; 2]) -> bool {
+        let agreement = self.agreement();
+        let partner = relay.partner();
+        let line = agreement
+            .lines
+            .iter()
+            .find(|line| ends == [line.from, line.to] || ends == [line.to, line.from]);
+        agreement.relays.contains(&partner)
+            && self.node(relay).is_some()
+            && ends
+                .iter()
+                .all(|end| end.partner() != partner && self.releases(end.partner(), partner))
+            && line.is_some_and(|line| matches!(line.carrier, Carrier::Quic | Carrier::Tcp))
+    }
+
     /// What `partner` sees now of an entry of `origin` for `audience`.
     pub fn sight(&self, origin: PartnerId, partner: PartnerId, audience: &Audience) -> Sight {
         if !audience.contains(partner) {

@@ -100,6 +100,10 @@ impl KemSecret {
         KemPublic { generation: self.generation, key }
     }
 
+    pub(crate) const fn key(&self) -> &<XWing as Kem>::PrivateKey {
+        &self.key
+    }
+
     pub(crate) fn seed(&self) -> &[u8; 32] {
         &self.seed
     }
@@ -191,8 +195,8 @@ impl EpochScope<'_> {
     }
 }
 
-type Aead = hpke::aead::AesGcm256;
-type Kdf = hpke::kdf::HkdfSha256;
+pub(crate) type Aead = hpke::aead::AesGcm256;
+pub(crate) type Kdf = hpke::kdf::HkdfSha256;
 
 /// Makes an epoch: a fresh key and the content of the entry that hands it to `members`.
 pub(crate) fn make_epoch(

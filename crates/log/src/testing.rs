@@ -84,6 +84,19 @@ pub struct TestCharter {
 /// # Panics
 /// If a name is not a node.
 pub fn charter(realm: &Realm, nodes: &[&str], seed: u64) -> TestCharter {
+    charter_with(realm, nodes, seed, |_| {})
+}
+
+/// The same with terms of its own.
+///
+/// # Panics
+/// If a name is not a node.
+pub fn charter_with(
+    realm: &Realm,
+    nodes: &[&str],
+    seed: u64,
+    change: impl FnOnce(&mut Agreement),
+) -> TestCharter {
     let mut rng = SeededRng::new(seed);
     let nodes: BTreeSet<NodeId> =
         nodes.iter().map(|name| name.parse().expect("a node name")).collect();
@@ -96,7 +109,9 @@ pub fn charter(realm: &Realm, nodes: &[&str], seed: u64) -> TestCharter {
         .iter()
         .map(|node| (*node, NodeSecrets::random(realm.clone(), *node, &mut rng)))
         .collect();
-    let mut draft = CharterDraft::new(agreement(realm, &nodes, &roots));
+    let mut terms = agreement(realm, &nodes, &roots);
+    change(&mut terms);
+    let mut draft = CharterDraft::new(terms);
     for (partner, root) in &roots {
         draft.sign_agreement(*partner, &root.key).expect("the partner's own root");
         let roster = roster(*partner, &secrets);
@@ -139,6 +154,7 @@ fn agreement(
             .collect(),
         audiences,
         lines: lines.collect(),
+        relays: BTreeSet::new(),
         deadlines_s: BTreeMap::new(),
         folds: BTreeMap::new(),
         expires: None,

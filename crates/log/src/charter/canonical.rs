@@ -33,6 +33,9 @@ impl Agreement {
         for entry in &self.lines {
             line(format_args!("line {} {} {}", entry.from, entry.to, entry.carrier.as_str()));
         }
+        for partner in &self.relays {
+            line(format_args!("relay {partner}"));
+        }
         for (name, seconds) in &self.deadlines_s {
             line(format_args!("deadline {name} {seconds}"));
         }

@@ -169,6 +169,7 @@ impl Words {
             agreement.lines.iter().map(line).collect()
         };
         self.set("line", &lines(old), &lines(new));
+        self.set("relay", &old.relays, &new.relays);
         let seconds = |agreement: &Agreement| -> BTreeMap<String, String> {
             agreement.deadlines_s.iter().map(|(k, s)| (k.clone(), format!("{s} s"))).collect()
         };

@@ -44,6 +44,11 @@ impl Agreement {
             let hint = "pulses go to everyone, so that audience is always needed";
             return wrong("audience", expected, format!("none of `{everyone}`"), hint);
         }
+        if let Some(partner) = self.relays.iter().find(|partner| unknown(partner)) {
+            let expected = "relays that are partners of this charter";
+            let hint = "add the partner or take it out of the relays";
+            return wrong("relays", expected, format!("`{partner}`"), hint);
+        }
         for line in &self.lines {
             if line.from == line.to || unknown(&line.from.partner()) || unknown(&line.to.partner())
             {

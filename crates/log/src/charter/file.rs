@@ -27,6 +27,8 @@ struct CharterFile {
     folds: BTreeMap<String, u16>,
     #[serde(default)]
     audiences: Vec<Audience>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    relays: BTreeSet<PartnerId>,
     partner: Vec<PartnerFile>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     line: Vec<LineFile>,
@@ -283,6 +285,7 @@ fn agreement(file: &CharterFile) -> Result<Agreement, Error> {
         partners: unique("partner", partners(&file.partner))?,
         audiences,
         lines: lines.collect::<Result<_, Error>>()?,
+        relays: file.relays.clone(),
         deadlines_s: unique(
             "deadlines_s",
             file.deadlines_s.iter().map(|(k, v)| Ok((word("deadlines_s", k)?, *v))),
@@ -438,6 +441,7 @@ pub(super) fn to_text(draft: &CharterDraft) -> String {
         deadlines_s: agreement.deadlines_s.clone(),
         folds: agreement.folds.clone(),
         audiences: agreement.audiences.iter().copied().collect(),
+        relays: agreement.relays.clone(),
         partner: agreement.partners.iter().map(partner_file).collect(),
         line: agreement
             .lines

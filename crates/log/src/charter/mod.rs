@@ -52,6 +52,8 @@ pub struct Agreement {
     pub audiences: BTreeSet<Audience>,
     /// Which nodes are connected, and how.
     pub lines: Vec<LineRecord>,
+    /// Partners whose nodes may carry ciphertext between two others whose line is down.
+    pub relays: BTreeSet<PartnerId>,
     /// Named deadlines, seconds; the domains say which names they read.
     pub deadlines_s: BTreeMap<String, u32>,
     /// The active fold edition of each domain.

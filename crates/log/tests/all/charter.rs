@@ -1,8 +1,9 @@
 //! Charter files: what is refused, where, and what a new edition needs.
 
-use watchfire_log::testing::{SeededRng, charter};
+use watchfire_log::testing::{SeededRng, charter, charter_with};
 use watchfire_log::{
-    Charter, CharterDraft, Editions, Error, Fingerprint, NodeSecrets, Realm, RootSecret, SigningKey,
+    Carrier, Charter, CharterDraft, Editions, Error, Fingerprint, NodeSecrets, Realm, RootSecret,
+    SigningKey,
 };
 
 use crate::common::{self, node, partner};
@@ -30,6 +31,53 @@ fn a_signed_charter_reads_back_the_same() {
     assert!(!read.allows(partner("JPN"), &"KOR+USA".parse().unwrap()));
     // Order, comments and spacing are not signed; values are.
     Charter::parse_verify(&format!("# a comment\n\n{text}\n# another\n")).unwrap();
+}
+
+#[test]
+fn relays_are_agreed_and_carry_for_others_alone() {
+    let (realm, nodes) = (Realm::exercise("alpha").unwrap(), ["JPN-1", "KOR-1", "USA-1"]);
+    let by_usa = |carrier| {
+        charter_with(&realm, &nodes, 7, |agreement| {
+            agreement.relays.insert(partner("USA"));
+            agreement.lines.iter_mut().for_each(|line| line.carrier = carrier);
+        })
+    };
+    let world = by_usa(Carrier::Quic);
+    let text = world.charter.text();
+    assert_eq!(Charter::parse_verify(text).unwrap(), world.charter);
+    assert!(world.charter.agreement().canonical_text().contains("\nrelay USA\n"));
+    refused(&text.replacen("relays = [\"USA\"]", "relays = [\"JPN\"]", 1), &["the charter"]);
+    refused(&text.replacen("relays = [\"USA\"]", "relays = [\"AUS\"]", 1), &["relays", "AUS"]);
+    let may = |relay: &str, one: &str, other: &str, charter: &Charter| {
+        charter.may_relay(node(relay), [node(one), node(other)])
+    };
+    for (relay, one, other, expected) in [
+        ("USA-1", "JPN-1", "KOR-1", true),
+        ("USA-1", "KOR-1", "JPN-1", true),
+        ("KOR-1", "JPN-1", "USA-1", false),
+        ("USA-1", "USA-1", "KOR-1", false),
+        ("USA-2", "JPN-1", "KOR-1", false),
+        ("USA-1", "JPN-1", "KOR-2", false),
+    ] {
+        assert_eq!(may(relay, one, other, &world.charter), expected, "{relay} for {one}, {other}");
+    }
+    for (carrier, expected) in
+        [(Carrier::Tcp, true), (Carrier::OneWay, false), (Carrier::Bundle, false)]
+    {
+        let charter = by_usa(carrier).charter;
+        assert_eq!(may("USA-1", "JPN-1", "KOR-1", &charter), expected, "{carrier:?}");
+    }
+    let mut draft = world.charter.draft();
+    let mut roster = world.charter.rosters()[&partner("JPN")].clone();
+    roster.number += 1;
+    roster.withhold.insert(partner("USA"));
+    draft.sign_roster(roster, &world.roots[&partner("JPN")].key).unwrap();
+    let withheld = draft.finish().unwrap();
+    assert!(!may("USA-1", "JPN-1", "KOR-1", &withheld), "an end withholds from the relay");
+    let without = common::world().charter;
+    let changes: Vec<String> =
+        world.charter.draft().changes(&without).iter().map(ToString::to_string).collect();
+    assert!(changes.contains(&"relay `USA` is added".to_owned()), "{changes:?}");
 }
 
 #[test]
