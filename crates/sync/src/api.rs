@@ -181,6 +181,15 @@ pub enum Output {
         /// The frame.
         bytes: Arc<[u8]>,
     },
+    /// Pass this frame on for others; it may be dropped where much waits for the line.
+    Pass {
+        /// To whom.
+        peer: NodeId,
+        /// How urgent.
+        precedence: Precedence,
+        /// The frame.
+        bytes: Arc<[u8]>,
+    },
     /// An append reached its level.
     Acknowledged {
         /// The caller's name for it.

@@ -84,9 +84,10 @@ impl Node {
         copy.map(|copy| &mut copy.counts)
     }
 
-    /// Whether counts of a log below a size can be compared: not where its sender lacked entries itself.
-    fn is_countable(&self, log: &LogId, size: u64) -> bool {
-        self.copies.get(log).is_none_or(|copy| copy.is_seen_below(size))
+    /// Up to where counts of a log can be compared, at most `size`: not where its sender lacked entries
+    /// itself.
+    fn countable(&self, log: &LogId, size: u64) -> u64 {
+        self.unseen(log).map_or(size, |unseen| unseen.min(size))
     }
 
     /// States to every peer what is here of each audience both belong to, where it has grown.
@@ -98,9 +99,10 @@ impl Node {
         }
         let mut news: BTreeMap<NodeId, Vec<Vec<u8>>> = BTreeMap::new();
         for (log, size) in self.durable_sizes() {
-            if self.suspended.contains_key(&log.node) || !self.is_countable(&log, size) {
+            if self.suspended.contains_key(&log.node) {
                 continue;
             }
+            let size = self.countable(&log, size);
             let Some(counts) = self.log_counts(&log) else { continue };
             let audiences = counts.tally.audiences();
             let counted: Vec<(Audience, EntryCount)> = audiences
@@ -213,7 +215,7 @@ impl Node {
     fn compare_count(&mut self, statement: Stated, turn: &mut Turn<'_>) {
         let CountStatement { by, log, size, audience, entries: theirs, .. } = *statement;
         let own = self.is_own_lane(&log);
-        let countable = self.is_countable(&log, size);
+        let countable = self.countable(&log, size) == size;
         let Some(counts) = self.log_counts(&log).filter(|_| !bugs::has(Bug::SkipCountCheck)) else {
             return;
         };

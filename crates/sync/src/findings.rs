@@ -37,6 +37,12 @@ pub struct Counters {
     pub jumps: u64,
     /// Times a member's count of an audience's entries was found to differ from this node's.
     pub counts_differ: u64,
+    /// Frames passed on for two others.
+    pub relayed: u64,
+    /// Frames of tunnels that had nowhere to go, or whose tunnel had ended.
+    pub relayed_dropped: u64,
+    /// Frames of tunnels that are not as they should be.
+    pub relayed_refused: u64,
     /// Findings not shown because there were too many of a kind.
     pub findings_withheld: u64,
 }

@@ -81,6 +81,7 @@ pub mod pacer;
 mod peer;
 mod preview;
 mod receipts;
+mod relay;
 mod restore;
 mod status;
 mod tickets;

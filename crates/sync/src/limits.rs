@@ -123,6 +123,18 @@ pub const CROSS_CHECK_AGAIN: TimeDelta = TimeDelta::from_seconds(30);
 pub const RESTATE_EVERY: TimeDelta = TimeDelta::from_seconds(5);
 /// Time before a failed store operation is tried again, byte for byte.
 pub const STORE_RETRY_AFTER: TimeDelta = TimeDelta::from_millis(200);
+/// How long what fills a gap may not go on before it is asked for again.
+pub const GAP_ASK_AFTER: TimeDelta = TimeDelta::from_seconds(30);
+
+/// Time without a connection after which a way through a third node is looked for.
+pub const RELAY_AFTER: TimeDelta = TimeDelta::from_seconds(3);
+
+/// How long an offer through one relay waits for its answer before the next is tried.
+pub const RELAY_ANSWER_WITHIN: TimeDelta = TimeDelta::from_seconds(5);
+
+/// Bytes of one log under way through a relay: what a line that others use may have to hold.
+pub const RELAYED_WINDOW_BYTES_MAX: usize = 256 * 1024;
+
 /// Window over which [`FINDINGS_PER_SOURCE_MAX`] counts.
 pub const FINDING_EVERY: TimeDelta = TimeDelta::from_seconds(60);
 /// A step back of this node's own clock, wall time, from which on an operator is told.

@@ -60,6 +60,10 @@ pub(crate) struct Mirrored {
     /// Witnessed by others, further than this copy.
     ahead: BTreeMap<NodeId, SignedCheckpoint>,
     told_size: u64,
+    /// The size of the checkpoint below the gap that other nodes were shown last.
+    shown_below: u64,
+    /// Up to where the part below the first gap came, and since when it has not gone on.
+    filling: Option<(u64, Timestamp)>,
     /// What the origin's pulse listed, and since when this copy has been behind it.
     behind: Option<(u64, Timestamp)>,
     wanted: Option<(u64, Timestamp)>,
@@ -113,6 +117,8 @@ impl Mirrored {
             heard: Heard::default(),
             ahead: BTreeMap::new(),
             told_size: 0,
+            shown_below: 0,
+            filling: None,
             behind: None,
             wanted: None,
             complained: false,
@@ -191,9 +197,9 @@ impl Mirrored {
         (from < self.stored).then_some(from..self.stored)
     }
 
-    /// Whether what stands below `size` is known, so that its entries can be counted.
-    pub(crate) fn is_seen_below(&self, size: u64) -> bool {
-        self.gap.and_then(|gap| gap.unseen).is_none_or(|unseen| size <= unseen)
+    /// The first entry that came as a hash because its sender lacked it.
+    pub(crate) fn unseen(&self) -> Option<u64> {
+        self.gap.and_then(|gap| gap.unseen)
     }
 
     /// The first entry that is missing or does not open.
@@ -253,9 +259,18 @@ impl Mirrored {
         self.checkpoint.clone()
     }
 
+    /// The newest checkpoint below a gap, if other nodes have not been shown it. Nothing says that what
+    /// stands above extends it, so it is not witnessed: who holds another one of its size finds out.
+    pub(crate) fn news_below(&mut self) -> Option<Verified<SignedCheckpoint>> {
+        let below = self.below.as_ref()?;
+        let size = below.checkpoint.size;
+        (std::mem::replace(&mut self.shown_below, size) != size).then(|| below.clone())
+    }
+
     /// Other nodes are to be told of the newest checkpoint again: a line may have swallowed it.
     pub(crate) const fn cross_check_again(&mut self) {
         self.told_size = 0;
+        self.shown_below = 0;
     }
 
     /// `by` witnessed the very same log up to `size`.
@@ -691,7 +706,8 @@ impl Node {
         }
     }
 
-    /// Asks for logs that stay behind what their origin's pulse lists.
+    /// Asks for logs that stay behind what their origin's pulse lists, and for what fills a gap and stopped
+    /// coming.
     pub(crate) fn ask_for_what_is_behind(&mut self, turn: &mut Turn<'_>) {
         let patience = self.config.scale(limits::BEHIND_AFTER);
         let mut wanted = Vec::new();
@@ -703,6 +719,21 @@ impl Node {
                 copy.behind = Some((size, turn.elapsed));
                 wanted.push((*log, copy.newest()));
             }
+        }
+        let patience = self.config.scale(limits::GAP_ASK_AFTER);
+        for (log, copy) in &mut self.copies {
+            let size = copy.received();
+            let gap = copy.newest() > size && log.node != self.me;
+            copy.filling = match copy.filling {
+                Some((at, since)) if gap && at == size && turn.elapsed - since < patience => {
+                    Some((at, since))
+                }
+                Some((at, _)) if gap && at == size => {
+                    wanted.push((*log, size));
+                    Some((size, turn.elapsed))
+                }
+                _ => gap.then_some((size, turn.elapsed)),
+            };
         }
         for (log, from) in wanted {
             self.want(log.node, log, from, turn);

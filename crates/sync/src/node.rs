@@ -21,6 +21,7 @@ use crate::mirrored::Mirrored;
 use crate::own::Lane;
 use crate::peer::Peer;
 use crate::receipts::ReceiptQueue;
+use crate::relay::Relays;
 use crate::tickets::Tickets;
 
 /// What one node is made from.
@@ -58,6 +59,8 @@ pub struct Node {
     /// What partners stated about own logs, old ones too.
     pub(crate) evidence: BTreeMap<LogId, Evidence>,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
+    /// Nodes that are spoken with through others.
+    pub(crate) relays: Relays,
     pub(crate) tickets: Tickets,
     /// What goes and comes by file.
     pub(crate) carried: BTreeMap<NodeId, Carried>,
@@ -166,6 +169,7 @@ impl Node {
             lanes,
             copies: BTreeMap::new(),
             evidence: BTreeMap::new(),
+            relays: Relays::default(),
             tickets: Tickets::new(me),
             carried: BTreeMap::new(),
             receipts: ReceiptQueue::default(),
@@ -196,13 +200,22 @@ impl Node {
     ) {
         let step = self.last_now.map_or(TimeDelta::ZERO, |last| now - last);
         let elapsed = self.pass_time(now);
+        let before = out.len();
         let mut turn = Turn { now, elapsed, entropy, out };
         self.note_own_step(step, &mut turn);
         match input {
             Input::Append(append) => self.append(append, &mut turn),
             Input::AppendBulk(bulk) => self.append_bulk(bulk, &mut turn),
-            Input::Connected { peer } => self.connected(peer, &mut turn),
-            Input::Disconnected { peer } => self.disconnected(peer),
+            Input::Connected { peer } => {
+                self.disconnected(peer);
+                self.connected(peer, &mut turn);
+            }
+            Input::Disconnected { peer } => {
+                // A line of its own that ended: not what goes through others meanwhile.
+                if self.relays.relay_to(peer).is_none() {
+                    self.disconnected(peer);
+                }
+            }
             Input::Received { peer, bytes } => self.received(peer, &bytes, &mut turn),
             Input::Stored { op, result } => self.stored(op, result, &mut turn),
             Input::Loaded { op, result } => {
@@ -219,6 +232,7 @@ impl Node {
             Input::Tick => self.tick(&mut turn),
         }
         self.flush(&mut turn);
+        self.seal_relayed(&mut out[before..]);
     }
 
     fn pass_time(&mut self, now: Timestamp) -> Timestamp {
@@ -243,6 +257,7 @@ impl Node {
         for peer in self.peers.keys().copied().collect::<Vec<_>>() {
             self.tick_peer(peer, turn);
         }
+        self.tend_relays(turn);
         self.ask_for_what_is_behind(turn);
         self.cross_check(turn);
         self.warn_of_expiry(turn);

@@ -50,9 +50,9 @@ impl Outgoing {
         self.sent
     }
 
-    /// Whether another batch may be sent.
-    pub(crate) fn has_room(&self) -> bool {
-        self.under_way.is_empty() || self.under_way_bytes < limits::WINDOW_BYTES_MAX
+    /// Whether another batch may be sent, with so many bytes under way at most.
+    pub(crate) fn has_room(&self, window: usize) -> bool {
+        self.under_way.is_empty() || self.under_way_bytes < window
     }
 
     /// A batch that ends at `end` was sent.
@@ -126,14 +126,14 @@ mod tests {
         let config = Config::default();
         let mut log = Outgoing::new(3);
         log.send(4, 10 * limits::WINDOW_BYTES_MAX, at(0), &config);
-        assert!(!log.has_room());
+        assert!(!log.has_room(limits::WINDOW_BYTES_MAX));
         log.hold(4, at(1), &config);
-        assert!(log.has_room());
+        assert!(log.has_room(limits::WINDOW_BYTES_MAX));
         for end in 5..9 {
-            assert!(log.has_room());
+            assert!(log.has_room(limits::WINDOW_BYTES_MAX));
             log.send(end, limits::WINDOW_BYTES_MAX / 4, at(1), &config);
         }
-        assert!(!log.has_room());
+        assert!(!log.has_room(limits::WINDOW_BYTES_MAX));
         log.hold(2, at(2), &config);
         assert_eq!(log.held(), 4, "an old report changes nothing");
     }
@@ -175,6 +175,6 @@ mod tests {
         log.send(8, 100, at(0), &config);
         log.hold(8, at(1), &config);
         log.rewind(5);
-        assert_eq!((log.held(), log.sent(), log.has_room()), (5, 5, true));
+        assert_eq!((log.held(), log.sent(), log.has_room(limits::WINDOW_BYTES_MAX)), (5, 5, true));
     }
 }

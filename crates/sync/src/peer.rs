@@ -34,8 +34,8 @@ pub(crate) struct Session {
     opened_at: Timestamp,
     /// The process and connection number of the hello that was taken.
     greeted: Option<([u8; 16], u32)>,
-    /// What was durable here of the peer's own logs when the connection opened: what it lacks of
-    /// that, it has lost.
+    /// What was here of the peer's own logs, durable or on its way into the store, when the connection
+    /// opened: what it lacks of that, it has lost.
     of_peer: BTreeMap<LogId, u64>,
     /// The edition both ends speak; 0 before the greeting.
     pub(crate) edition: u16,
@@ -72,7 +72,7 @@ impl Node {
         peer.session = Some(Session {
             opened_at: turn.elapsed,
             greeted: None,
-            of_peer: of_peer.map(|(log, copy)| (*log, copy.newest_durable())).collect(),
+            of_peer: of_peer.map(|(log, copy)| (*log, copy.newest())).collect(),
             edition: 0,
             held: BTreeMap::new(),
             islands: Vec::new(),
@@ -111,6 +111,8 @@ impl Node {
     }
 
     pub(crate) fn disconnected(&mut self, id: NodeId) {
+        self.relays.end(id);
+        self.end_relayed_through(id);
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.session = None;
             peer.line.disconnect();
@@ -118,8 +120,11 @@ impl Node {
     }
 
     pub(crate) fn close(&mut self, id: NodeId, why: CloseReason, turn: &mut Turn<'_>) {
+        let through = self.relays.relay_to(id);
         self.disconnected(id);
-        turn.out.push(Output::Close { peer: id, why });
+        if through.is_none() {
+            turn.out.push(Output::Close { peer: id, why });
+        }
     }
 
     /// Whether there is a connection whose hello was taken.
@@ -181,6 +186,7 @@ impl Node {
                     self.on_batch(id, complete, batch, turn);
                 }
             }
+            Message::Relay(relayed) => self.on_relay(id, relayed, turn),
             Message::Standing(standing) => self.on_standing(id, standing, turn),
             Message::Charter(text) => self.take_charter(Some(id), &text, turn),
         }
@@ -293,6 +299,14 @@ impl Node {
         (outgoing, backfill)
     }
 
+    /// Bytes of one log that may be under way to a peer.
+    fn window(&self, peer: NodeId) -> usize {
+        match self.relays.relay_to(peer) {
+            Some(_) => limits::RELAYED_WINDOW_BYTES_MAX,
+            None => limits::WINDOW_BYTES_MAX,
+        }
+    }
+
     fn outgoing(&mut self, peer: NodeId, log: &LogId) -> Option<&mut Outgoing> {
         self.peers.get_mut(&peer)?.session.as_mut()?.outgoing.get_mut(log)
     }
@@ -378,10 +392,11 @@ impl Node {
             return;
         }
         let Some(size) = self.durable_size(&log) else { return };
+        let window = self.window(peer);
         loop {
             let Some(outgoing) = self.outgoing(peer, &log) else { return };
             let next = outgoing.sent();
-            if next >= size || outgoing.load.is_some() || !outgoing.has_room() {
+            if next >= size || outgoing.load.is_some() || !outgoing.has_room(window) {
                 return;
             }
             let own = self.lanes.get(&log.lane).filter(|lane| lane.log() == log);
@@ -437,11 +452,12 @@ impl Node {
             return;
         }
         outgoing.load = None;
+        let window = self.window(peer);
         let mut sent_any = false;
         for batch in batches {
             let Some(outgoing) = self.outgoing(peer, &log) else { return };
             let continues = batch.first() <= outgoing.sent() && batch.end() > outgoing.sent();
-            if !continues || !outgoing.has_room() {
+            if !continues || !outgoing.has_room(window) {
                 break;
             }
             self.send_batch(peer, &batch, turn);

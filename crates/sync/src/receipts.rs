@@ -126,10 +126,20 @@ impl Node {
             self.state_counts_again();
         }
         self.gossip(turn);
-        let mut news = Vec::new();
+        let (mut news, mut below) = (Vec::new(), Vec::new());
         for (log, copy) in &mut self.copies {
             if log.node != self.me && !self.suspended.contains_key(&log.node) {
                 news.extend(copy.news_to_cross_check());
+                below.extend(copy.news_below());
+            }
+        }
+        for checkpoint in below {
+            let log = checkpoint.checkpoint.log;
+            let message = self.cosigned(&checkpoint, &[], turn.now);
+            for peer in self.peers.keys().copied().filter(|peer| *peer != log.node) {
+                if self.edition_with(peer) >= 2 {
+                    send(peer, Precedence::Routine, &message, turn);
+                }
             }
         }
         for checkpoint in news {

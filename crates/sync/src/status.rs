@@ -88,9 +88,20 @@ impl Node {
         self.copies.get(log).and_then(crate::mirrored::Mirrored::first_missing)
     }
 
+    /// The first entry of a log that came as a hash because its sender lacked it: for whom it is nobody
+    /// here knows.
+    pub fn unseen(&self, log: &LogId) -> Option<u64> {
+        self.copies.get(log).and_then(crate::mirrored::Mirrored::unseen)
+    }
+
     /// Counts since the process started.
     pub const fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Through whom a node is spoken with, where it is not over a line of its own.
+    pub fn relay_to(&self, peer: NodeId) -> Option<NodeId> {
+        self.relays.relay_to(peer)
     }
 
     /// Nodes suspended because they signed two histories.

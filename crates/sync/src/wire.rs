@@ -19,7 +19,7 @@
 //!             | batch, as the log crate draws it
 //! 3 held      log 22 | size u64           durable at the sender up to `size`
 //! 4 want      log 22 | from u64           send again from `from`
-//! 5 cosigned  signed checkpoint: u16 length, bytes | count u8 (1 to 4)
+//! 5 cosigned  signed checkpoint: u16 length, bytes | count u8 (at most 4; 0 since edition 2)
 //!             | count x (cosignature or range receipt: u16 length, bytes)
 //! 6 ping      t1 i64 ns
 //! 7 pong      t1 i64 ns | t2 i64 ns | t3 i64 ns
@@ -32,6 +32,8 @@
 //! 11 above    log 22 | from u64 | to u64                durable at the sender above a gap
 //! 12 batches  flags u8, as batch | count x (batch: u32 length, bytes), to the end, 1 to 4,096
 //! 13 counts   count u8 (1 to 64) | count x (count of an audience's entries: u16 length, bytes)
+//! 14 relay    from: partner 3, number u16 | to, likewise | precedence u8
+//!             | part u8 (1 offer, 2 answer, 3 sealed) | as the log crate draws it, to the end
 //! 16 standing charter edition u32 | charter hash 32 | count u8 (at most 32)
 //!             | count x (partner 3 | roster number u32), sorted by partner
 //! 17 charter  a charter file, UTF-8, at most 1 MiB
@@ -42,7 +44,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{NodeId, PartnerId, Timestamp};
-use log::{Hash, LogId, Realm};
+use log::{Hash, LogId, Precedence, Realm};
 
 use crate::Error;
 use crate::limits::{
@@ -84,11 +86,12 @@ pub enum Message {
         /// First entry wanted.
         from: u64,
     },
-    /// A checkpoint with cosignatures: a receipt to the origin, a cross-check to others.
+    /// A checkpoint with cosignatures: a receipt to the origin, a cross-check to others. Without any, it is
+    /// shown as one that was seen.
     Cosigned {
         /// The origin's signed checkpoint, as the log crate encodes it.
         checkpoint: Vec<u8>,
-        /// Cosignatures and range receipts over it, as the log crate encodes them; 1 to 4.
+        /// Cosignatures and range receipts over it, as the log crate encodes them; at most 4.
         cosignatures: Vec<Vec<u8>>,
     },
     /// Are you there, and what is your clock?
@@ -136,6 +139,65 @@ pub enum Message {
     Charter(String),
     /// How many entries of logs audiences have, as the log crate encodes it; 1 to 64.
     Counts(Vec<Vec<u8>>),
+    /// Something of a tunnel between two nodes that a third carries.
+    Relay(Relay),
+}
+
+/// What a third node carries between two whose line is down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// Who sent it.
+    pub from: NodeId,
+    /// For whom it is.
+    pub to: NodeId,
+    /// How urgent it is.
+    pub precedence: Precedence,
+    /// What the bytes are.
+    pub part: RelayPart,
+    /// As the log crate encodes it.
+    pub bytes: Vec<u8>,
+}
+
+/// What a relayed frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayPart {
+    /// The offer of a tunnel.
+    Offer,
+    /// The answer to an offer.
+    Answer,
+    /// A sealed frame.
+    Sealed,
+}
+
+impl Relay {
+    fn put(&self, out: &mut Vec<u8>) {
+        for node in [self.from, self.to] {
+            out.extend_from_slice(node.partner().as_bytes());
+            out.extend_from_slice(&node.number().to_be_bytes());
+        }
+        out.push(self.precedence as u8);
+        out.push(match self.part {
+            RelayPart::Offer => 1,
+            RelayPart::Answer => 2,
+            RelayPart::Sealed => 3,
+        });
+        out.extend_from_slice(&self.bytes);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let (from, to) = (reader.node()?, reader.node()?);
+        let precedence = usize::from(reader.u8("a precedence")?);
+        let precedence = Precedence::ALL.get(precedence).copied();
+        let precedence =
+            precedence.ok_or_else(|| reader.error("a precedence from 0 to 3", "more"))?;
+        let part = match reader.u8("a part of a tunnel")? {
+            1 => RelayPart::Offer,
+            2 => RelayPart::Answer,
+            3 => RelayPart::Sealed,
+            other => return Err(reader.error("a part from 1 to 3", other.to_string())),
+        };
+        Ok(Self { from, to, precedence, part, bytes: reader.rest().to_vec() })
+    }
 }
 
 /// From where a log goes on for one that is far behind.
@@ -227,6 +289,7 @@ impl Message {
                 }
             }
             Self::Standing(standing) => standing.put(&mut out),
+            Self::Relay(relay) => relay.put(&mut out),
             Self::Charter(text) => out.extend_from_slice(text.as_bytes()),
             Self::Counts(statements) => {
                 out.push(u8::try_from(statements.len()).expect("at most 64 counts"));
@@ -277,6 +340,7 @@ impl Message {
             },
             12 => Self::read_batches(&mut reader)?,
             13 => Self::read_counts(&mut reader)?,
+            14 => Self::Relay(Relay::read(&mut reader)?),
             16 => Self::Standing(Standing::read(&mut reader)?),
             17 => Self::Charter(reader.charter()?),
             other => return Err(reader.error("a known frame type", other.to_string())),
@@ -288,8 +352,8 @@ impl Message {
     fn read_cosigned(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let checkpoint = reader.short("a signed checkpoint")?.to_vec();
         let count = reader.u8("a count of cosignatures")?;
-        if !(1..=COSIGNATURES_MAX).contains(&count) {
-            return Err(reader.error("1 to 4 cosignatures", count.to_string()));
+        if count > COSIGNATURES_MAX {
+            return Err(reader.error("at most 4 cosignatures", count.to_string()));
         }
         let cosignatures: Result<Vec<Vec<u8>>, Error> =
             (0..count).map(|_| reader.short("a cosignature").map(<[u8]>::to_vec)).collect();
@@ -326,8 +390,10 @@ impl Message {
             | Self::Above { .. }
             | Self::Batches { .. }
             | Self::Counts(_)
+            | Self::Relay(_)
             | Self::Standing(_)
             | Self::Charter(_) => 2,
+            Self::Cosigned { cosignatures, .. } if cosignatures.is_empty() => 2,
             _ => 1,
         }
     }
@@ -347,6 +413,7 @@ impl Message {
             Self::Above { .. } => 11,
             Self::Batches { .. } => 12,
             Self::Counts(_) => 13,
+            Self::Relay(_) => 14,
             Self::Standing(_) => 16,
             Self::Charter(_) => 17,
         }
@@ -550,6 +617,11 @@ impl<'a> Reader<'a> {
         self.array("a time").map(|bytes| Timestamp::from_nanos(i64::from_be_bytes(bytes)))
     }
 
+    fn node(&mut self) -> Result<NodeId, Error> {
+        let partner = PartnerId::try_from(self.array::<3>("a partner")?)?;
+        Ok(NodeId::new(partner, self.u16("a node's number")?)?)
+    }
+
     fn log(&mut self) -> Result<LogId, Error> {
         Ok(LogId::from_key(&self.array("a log")?)?)
     }
@@ -675,6 +747,13 @@ mod tests {
             }),
             Message::Charter("edition = 1\n".to_owned()),
             Message::Counts(vec![vec![1, 2], vec![3]]),
+            Message::Relay(Relay {
+                from: "JPN-1".parse().unwrap(),
+                to: "KOR-2".parse().unwrap(),
+                precedence: Precedence::Priority,
+                part: RelayPart::Sealed,
+                bytes: vec![7, 8],
+            }),
         ]
     }
 
@@ -705,11 +784,13 @@ mod tests {
                     | Message::Contested(_)
                     | Message::Hello(_)
                     | Message::Charter(_)
+                    | Message::Relay(_)
             );
             let fixed = match message {
                 Message::Hello(_) => frame.len() - 5,
                 // After its first batch a frame of several is whole.
                 Message::Batches { .. } => 12,
+                Message::Relay(_) => 17,
                 _ if open => 5,
                 _ => frame.len(),
             };
@@ -731,6 +812,8 @@ mod tests {
             b"WFS\x01\x7f",
             b"WFS\x01\x0c\x01",
             b"WFS\x01\x02\x02",
+            b"WFS\x01\x0eJPN\x00\x01KOR\x00\x01\x04\x01",
+            b"WFS\x01\x0eJPN\x00\x01KOR\x00\x01\x00\x04",
             b"",
         ] {
             assert!(Message::decode(bad).is_err(), "`{}` was taken", bad.escape_ascii());

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use base::{NodeId, TimeDelta, Timestamp};
 use log::testing::{self, SeededRng, TestCharter};
 use log::{
-    CosignatureKind, EntryId, Fact, FsckScope, HighWater, Kind, LogId, MemoryStore, Precedence,
-    Realm, Store, StoreReadExt, fsck,
+    Agreement, CosignatureKind, EntryId, Fact, FsckScope, HighWater, Kind, LogId, MemoryStore,
+    Precedence, Realm, Store, StoreReadExt, fsck,
 };
 use sync::wire::Message;
 use sync::{Append, Arrival, Config, Input, Level, Node, Op, Output, Setup, Ticket};
@@ -44,8 +44,13 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(nodes: &[&str]) -> Self {
+        Self::with(nodes, |_| {})
+    }
+
+    /// Nodes under a charter with terms of its own.
+    pub(crate) fn with(nodes: &[&str], change: impl FnOnce(&mut Agreement)) -> Self {
         let realm = Realm::exercise("test").unwrap();
-        let charter = testing::charter(&realm, nodes, 7);
+        let charter = testing::charter_with(&realm, nodes, 7, change);
         let hosts = nodes.iter().map(|name| Host {
             id: name.parse().unwrap(),
             node: None,
@@ -189,7 +194,7 @@ impl Cluster {
                     let result = self.hosts[host].store.batches(&log, from, usize::MAX, bytes_max);
                     self.queue.push_back((host, Input::Loaded { op, result }));
                 }
-                Output::Send { peer, bytes, .. } => {
+                Output::Send { peer, bytes, .. } | Output::Pass { peer, bytes, .. } => {
                     let to = self.host_of(peer);
                     if self.is_connected(host, to) {
                         let (peer, bytes) = (self.hosts[host].id, bytes.to_vec());
@@ -361,7 +366,7 @@ impl Cluster {
     pub(crate) fn sent(&self, from: usize, to: usize) -> Vec<Message> {
         let to = self.hosts[to].id;
         let frames = self.hosts[from].out.iter().filter_map(|output| match output {
-            Output::Send { peer, bytes, .. } if *peer == to => {
+            Output::Send { peer, bytes, .. } | Output::Pass { peer, bytes, .. } if *peer == to => {
                 Some(Message::decode(bytes).unwrap())
             }
             _ => None,

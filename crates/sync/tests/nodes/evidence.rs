@@ -170,6 +170,46 @@ fn two_histories_are_recognised_by_what_was_stored_before_a_restart() {
 }
 
 #[test]
+fn a_second_history_that_fills_a_gap_is_shown_to_those_who_know_better() {
+    let mut cluster = Cluster::three();
+    let log: LogId = cluster.node(KOR).own_log(Precedence::Priority);
+    cluster.stop(KOR);
+    let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
+    let start = LogHead::start(log);
+    let first = by_kor(&mut cluster, &start, &charter, "one", at);
+    let other = by_kor(&mut cluster, &start, &charter, "other", at);
+    let peer = cluster.hosts[KOR].id;
+    for host in [JPN, USA] {
+        cluster.input(host, sync::Input::Connected { peer });
+    }
+    cluster.deliver(KOR, USA, frame(&first));
+    let head = cluster.hosts[USA].store.head(&log).unwrap().unwrap();
+    let second = by_kor(&mut cluster, &head, &charter, "two", at);
+    cluster.deliver(KOR, USA, frame(&second));
+    // JPN goes ahead to what USA has, and is told another beginning.
+    let mut tree = log::Frontier::new();
+    for batch in [&first, &second] {
+        batch.leaf_hashes(batch.first()).unwrap().into_iter().for_each(|leaf| tree.push(leaf));
+    }
+    let checkpoint = second.checkpoint().to_bytes();
+    let jump = sync::wire::Jump { checkpoint, peaks: tree.peaks().to_vec(), proof: Vec::new() };
+    cluster.deliver(KOR, JPN, Message::Jump(jump).encode());
+    cluster.deliver(KOR, JPN, frame(&other));
+    assert_eq!(cluster.texts(JPN), ["other"]);
+    assert_eq!(convictions(&cluster, JPN) + convictions(&cluster, USA), 0);
+    cluster.run_for(6_000);
+    assert_eq!((convictions(&cluster, JPN), convictions(&cluster, USA)), (1, 1));
+    let witnessed = |message: &Message| match message {
+        Message::Cosigned { checkpoint, cosignatures } => {
+            let shown = log::SignedCheckpoint::from_bytes(checkpoint).unwrap().checkpoint;
+            (shown.log, shown.size) == (log, other.end()) && !cosignatures.is_empty()
+        }
+        _ => false,
+    };
+    assert!(!cluster.sent(JPN, USA).iter().any(witnessed), "shown, and not vouched for");
+}
+
+#[test]
 fn a_second_history_shown_to_one_partner_convicts_at_once_and_others_hear_of_it() {
     let mut cluster = Cluster::three();
     cluster.append(KOR, "JPN+KOR+USA", "true", Level::All);

@@ -104,6 +104,21 @@ fn what_is_said_after_the_break_is_told_at_once_and_the_gap_is_filled_from_behin
 }
 
 #[test]
+fn a_gap_that_nobody_fills_any_more_is_asked_for_again() {
+    let mut cluster = jumped();
+    let log = cluster.node(KOR).own_log(Precedence::Immediate);
+    let size = cluster.node(KOR).cut()[&log];
+    // KOR takes the gap for filled, as a peer that says what is not so may have it.
+    cluster.deliver(JPN, KOR, Message::Held { log, size }.encode());
+    cluster.read_again(KOR);
+    cluster.run_for(20_000);
+    assert_eq!(cluster.texts(JPN), Vec::<String>::new());
+    assert_eq!(missing(&cluster, Precedence::Immediate).len(), 1);
+    cluster.run_for(15_000);
+    assert_whole(&mut cluster, 30);
+}
+
+#[test]
 fn a_busy_lane_jumps_to_where_its_new_keys_begin() {
     let mut cluster = parted();
     cluster.hosts[KOR].held_loads = Some(Vec::new());

@@ -13,4 +13,5 @@ mod explain;
 mod interference;
 mod jumps;
 mod refusals;
+mod relays;
 mod restarts;

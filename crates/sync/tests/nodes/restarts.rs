@@ -1,7 +1,7 @@
 //! Stores that come back: whole, put back, or with a node that goes on in between.
 
 use log::{HighWater, IncarnationCause, IncarnationStart, MemoryStore, Precedence, kinds};
-use sync::{Arrival, Level};
+use sync::{Arrival, Input, Level};
 
 use crate::cluster::Cluster;
 
@@ -84,6 +84,31 @@ fn a_store_put_back_begins_a_new_incarnation_and_the_tail_returns_from_several_p
     texts.sort();
     assert_eq!(texts, ["jpn 1", "jpn 2", "kept", "new life", "usa 1"], "and what returned is kept");
     assert_eq!(cluster.node(JPN).cut(), cluster.node(KOR).cut());
+}
+
+#[test]
+fn what_was_on_its_way_into_the_store_is_returned_too() {
+    let mut cluster = Cluster::three();
+    cluster.append(KOR, "JPN+KOR", "kept", Level::All);
+    let backup = cluster.hosts[KOR].store.clone();
+    cluster.hosts[JPN].held_writes = Some(Vec::new());
+    let text = b"on its way at JPN";
+    cluster.append_in(KOR, Precedence::Immediate, "JPN+KOR", text, Level::Local);
+    let old = cluster.node(KOR).own_log(Precedence::Immediate);
+    cluster.stop(KOR);
+    cluster.hosts[KOR].store = backup;
+    cluster.start(KOR);
+    cluster.clear();
+    cluster.connect(JPN, KOR);
+    assert_eq!(cluster.texts(KOR), Vec::<String>::new());
+    // The disk fails what it held, and takes it at the second try.
+    for op in cluster.hosts[JPN].held_writes.take().unwrap() {
+        let error = log::StoreError::Failed { action: "commit", reason: "test".to_owned() };
+        cluster.input(JPN, Input::Stored { op, result: Err(error) });
+    }
+    cluster.run_for(2_000);
+    assert_eq!(cluster.texts(KOR), ["on its way at JPN"]);
+    assert_eq!(cluster.node(KOR).cut()[&old], cluster.node(JPN).cut()[&old]);
 }
 
 #[test]
