@@ -14,7 +14,7 @@ use log::{
     LaneWriter, LineCheck, LogHead, LogId, LogState, NodeSecrets, Precedence, Pulse, Realm,
     RootSecret, SignedCheckpoint, SigningKey, kinds,
 };
-use sync::wire::{Hello, Jump, Message, Standing};
+use sync::wire::{Hello, Jump, Message, Relay, RelayPart, Standing};
 use sync::{BundleHeader, BundlePiece, BundleReader, BundleWriter};
 
 /// One decoder.
@@ -215,6 +215,14 @@ fn frames(bytes: &[u8]) {
                 }
             }
             Message::Contested(proof) => notes(&proof),
+            Message::Relay(relayed) => {
+                if let Ok(offer) = log::TunnelOffer::read(&relayed.bytes) {
+                    let key = &cast().secrets.key;
+                    let taken = offer.answer(&key.verifying_key(), key, &mut SeededRng::new(8));
+                    let made = offered(cast().log.node).bytes;
+                    assert!(taken.is_err() || relayed.bytes == made, "nobody signed another");
+                }
+            }
             _ => {}
         }
     }
@@ -417,8 +425,20 @@ fn frame_seeds() -> Vec<Vec<u8>> {
             rosters: [(log.node.partner(), 3)].into(),
         }),
         Message::Charter(cast().charter.text().to_owned()),
+        Message::Relay(offered(log.node)),
     ];
     messages.iter().map(Message::encode).collect()
+}
+
+/// The offer of a tunnel.
+fn offered(from: NodeId) -> Relay {
+    let Cast { secrets, .. } = cast();
+    let ends = log::TunnelEnds { from, to: secrets.node };
+    let made = Timestamp::from_seconds(1_800_000_000);
+    let mut rng = SeededRng::new(9);
+    let (bytes, _) = log::TunnelOffer::make(&realm(), ends, made, &secrets.key, &mut rng);
+    let (precedence, part) = (Precedence::Flash, RelayPart::Offer);
+    Relay { from, to: secrets.node, precedence, part, bytes }
 }
 
 /// The sample batch's checkpoint with everything a partner may state about it.

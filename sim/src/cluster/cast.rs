@@ -24,13 +24,23 @@ pub struct Cast {
     pub(super) false_charter: Arc<Charter>,
     /// A partner nothing is addressed to.
     pub(super) outsider: PartnerId,
+    /// The same cast under a charter by which every partner may relay.
+    pub(super) relaying: Option<Box<Self>>,
 }
 
 impl Cast {
     /// The usual three.
     pub fn assemble() -> Self {
         let realm = Realm::exercise("cluster").expect("a good name");
-        let TestCharter { charter, secrets, .. } = testing::charter(&realm, &NODES, 1);
+        let relayed = testing::charter_with(&realm, &NODES, 1, |agreement| {
+            agreement.relays = agreement.partners.keys().copied().collect();
+        });
+        let mut cast = Self::under(testing::charter(&realm, &NODES, 1), realm.clone());
+        cast.relaying = Some(Box::new(Self::under(relayed, realm)));
+        cast
+    }
+
+    fn under(TestCharter { charter, secrets, .. }: TestCharter, realm: Realm) -> Self {
         let node = NODES[0].parse().expect("a good name");
         let stranger = NodeSecrets::random(realm, node, &mut testing::SeededRng::new(2));
         let others = testing::charter(charter.realm(), &NODES, 3).charter;
@@ -40,6 +50,7 @@ impl Cast {
             stranger,
             false_charter: Arc::new(others),
             outsider: "AUS".parse().expect("a good name"),
+            relaying: None,
         }
     }
 }

@@ -59,9 +59,14 @@ impl Default for Options {
 /// [`log::testing::take_shortcuts`].
 const WHOLE_EVERY: u64 = 16;
 
+/// One seed in so many is played under a charter by which every partner may relay.
+const RELAYING_EVERY: u64 = 5;
+
 /// Plays one seed. A panic in a node is a failure like any other.
 pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
     log::testing::take_shortcuts(!seed.is_multiple_of(WHOLE_EVERY));
+    let relaying = cast.relaying.as_deref().filter(|_| seed.is_multiple_of(RELAYING_EVERY));
+    let cast = relaying.unwrap_or(cast);
     #[cfg(feature = "planted-bugs")]
     log::bugs::plant(options.bug);
     let played = catch_unwind(AssertUnwindSafe(|| world::World::new(cast, options, seed).run()));
@@ -77,6 +82,7 @@ pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
             convicted: 0,
             jumps: 0,
             cut_off: 0,
+            relayed: 0,
             faults: Counts::default(),
             virtual_s: 0,
             healed_ms: 0,

@@ -145,6 +145,8 @@ pub struct Report {
     pub jumps: u64,
     /// Statements held above a gap of a log whose origin lost its disk, which are not returned to it.
     pub cut_off: u64,
+    /// Frames that a third partner passed on.
+    pub relayed: u64,
     /// Faults by kind.
     pub faults: Counts,
     /// Virtual seconds from the first start to the last check.

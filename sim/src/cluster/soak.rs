@@ -66,6 +66,8 @@ pub struct Tally {
     pub pending: u64,
     /// Statements held above a gap of a log whose origin lost its disk, which are not returned to it.
     pub cut_off: u64,
+    /// Frames that a third partner passed on.
+    pub relayed: u64,
     /// Faults by kind.
     pub faults: Counts,
     /// The fewest planned faults in one seed.
@@ -98,6 +100,7 @@ impl Tally {
             self.acknowledged += report.acknowledged;
             self.pending += report.pending;
             self.cut_off += report.cut_off;
+            self.relayed += report.relayed;
             self.faults.merge(&report.faults);
             self.healed_ms_max = self.healed_ms_max.max(report.healed_ms);
             self.virtual_h += report.virtual_s as f64 / 3_600.0;

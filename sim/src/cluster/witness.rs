@@ -402,14 +402,25 @@ impl Witness {
                     entries.map(|entry| (entry.id(), entry.header().audience)).collect()
                 })
                 .collect();
+            // A host that knows its copy for lacking something has said so.
+            let unseen: Vec<Option<u64>> = self
+                .honest(hosts)
+                .map(|seen| seen.node.and_then(|node| node.unseen(log)))
+                .collect();
             let members = |audience: &Audience| {
                 self.honest(hosts).all(|seen| audience.contains(seen.id.partner()))
             };
             let (Some(one), Some(other)) = (whole.first(), whole.get(1)) else { return false };
-            let differs = |a: &BTreeMap<EntryId, Audience>, b: &BTreeMap<EntryId, Audience>| {
-                a.iter().any(|(entry, audience)| members(audience) && !b.contains_key(entry))
-            };
-            differs(one, other) || differs(other, one)
+            let differs =
+                |a: &BTreeMap<EntryId, Audience>, b: &BTreeMap<EntryId, Audience>, unseen| {
+                    a.iter().any(|(entry, audience)| {
+                        let known = |first: u64| first <= entry.index;
+                        members(audience)
+                            && !b.contains_key(entry)
+                            && !Option::is_some_and(unseen, known)
+                    })
+                };
+            differs(one, other, unseen[1]) || differs(other, one, unseen[0])
         })
     }
 

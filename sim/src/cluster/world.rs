@@ -89,6 +89,12 @@ pub(super) struct World<'a> {
     agreed: bool,
     /// Jumps in lives that are over.
     jumps: u64,
+    /// Likewise frames passed on for others.
+    relayed: u64,
+}
+
+fn relayed(host: &Host) -> u64 {
+    host.node.as_ref().map_or(0, |node| node.counters().relayed)
 }
 
 fn jumps(host: &Host) -> u64 {
@@ -134,6 +140,7 @@ impl<'a> World<'a> {
             calm_since: None,
             agreed: false,
             jumps: 0,
+            relayed: 0,
         }
     }
 
@@ -158,6 +165,7 @@ impl<'a> World<'a> {
             convicted: self.witness.convicted.len() as u64,
             cut_off: self.witness.cut_off(&see(&self.hosts)).len() as u64,
             jumps: self.jumps + self.hosts.iter().map(jumps).sum::<u64>(),
+            relayed: self.relayed + self.hosts.iter().map(relayed).sum::<u64>(),
             faults: self.counts,
             virtual_s: whole(self.now - START, 1_000_000_000),
             healed_ms: whole(healed, 1_000_000),
@@ -272,7 +280,8 @@ impl<'a> World<'a> {
                 Output::Load { op, log, from, bytes_max } => {
                     self.ask_disk(host, Job::Load { op, log, from, bytes_max });
                 }
-                Output::Send { peer, precedence, bytes } => {
+                Output::Send { peer, precedence, bytes }
+                | Output::Pass { peer, precedence, bytes } => {
                     let to = self.host_of(peer);
                     self.send_frame(host, (to, precedence, bytes));
                 }
@@ -493,6 +502,7 @@ impl<'a> World<'a> {
     fn crash(&mut self, host: HostIndex, lasts: TimeDelta) {
         let Some(node) = self.hosts[host].node.take() else { return };
         self.jumps += node.counters().jumps;
+        self.relayed += node.counters().relayed;
         self.counts.add(Fault::Crash);
         self.hosts[host].life += 1;
         let Self { hosts, dice, counts, .. } = self;
