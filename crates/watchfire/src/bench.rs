@@ -130,6 +130,7 @@ fn two_members(
         radars: Vec::new(),
         tuning: Tuning::default(),
         carrier,
+        relays: std::collections::BTreeSet::new(),
     };
     federation::make_at(folder, &plan, hosts)
 }

@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) tuning: Tuning,
     /// Over what all lines run.
     pub(crate) carrier: Carrier,
+    /// Who may carry ciphertext between two others.
+    pub(crate) relays: BTreeSet<PartnerId>,
 }
 
 /// One node that was made.
@@ -176,6 +178,7 @@ fn sign(
         partners,
         audiences: audiences(&plan.partners),
         lines,
+        relays: plan.relays.clone(),
         deadlines_s: BTreeMap::new(),
         folds: domains::domains()
             .iter()

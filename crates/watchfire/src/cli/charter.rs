@@ -161,6 +161,7 @@ impl InitArguments {
                 radars: Vec::new(),
                 tuning: Tuning::default(),
                 carrier: self.carrier,
+                relays: self.terms.relays(),
             },
             &self.hosts,
         )?;

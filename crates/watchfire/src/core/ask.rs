@@ -112,7 +112,7 @@ impl Core {
     }
 
     pub(super) fn line_items(&self) -> Vec<LineItem> {
-        self.lines.items(|peer| self.lanes(peer))
+        self.lines.items(|peer| self.node.relay_to(peer), |peer| self.lanes(peer))
     }
 
     fn lanes(&self, peer: NodeId) -> Vec<LaneItem> {

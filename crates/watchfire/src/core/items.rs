@@ -76,6 +76,8 @@ pub(crate) struct LineItem {
     pub(crate) clock_offset_ms: Option<f64>,
     /// What carries it.
     pub(crate) carrier: String,
+    /// The node that carries frames between the two, sealed, while they have no connection.
+    pub(crate) via: Option<NodeId>,
     /// The four lanes.
     pub(crate) lanes: Vec<LaneItem>,
     /// Why it is not up.

@@ -106,6 +106,14 @@ impl LineTable {
         }
     }
 
+    /// Queues a frame that goes on for others, unless much waits: a line is not closed for them.
+    pub(super) fn pass(&self, peer: NodeId, precedence: Precedence, bytes: Arc<[u8]>) {
+        if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
+            let lane = Precedence::ALL.iter().position(|p| *p == precedence).unwrap_or(3);
+            outbox.pass(lane, bytes);
+        }
+    }
+
     pub(super) fn close(&self, peer: NodeId, why: &str) {
         if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
             outbox.close(why.to_owned());
@@ -139,7 +147,11 @@ impl LineTable {
     }
 
     /// The rows as the console shows them. `rate` turns picture time back into wall time.
-    pub(super) fn items(&self, lanes: impl Fn(NodeId) -> Vec<LaneItem>) -> Vec<LineItem> {
+    pub(super) fn items(
+        &self,
+        via: impl Fn(NodeId) -> Option<NodeId>,
+        lanes: impl Fn(NodeId) -> Vec<LaneItem>,
+    ) -> Vec<LineItem> {
         self.0
             .iter()
             .map(|(peer, row)| LineItem {
@@ -151,6 +163,7 @@ impl LineTable {
                 lag_ms: row.lag.map(milliseconds),
                 clock_offset_ms: row.clock_offset.map(milliseconds),
                 carrier: line::name(row.carrier).to_owned(),
+                via: via(*peer),
                 lanes: lanes(*peer),
                 note: row.note.clone(),
             })

@@ -475,6 +475,9 @@ impl Core {
                 Output::Send { peer, precedence, bytes } => {
                     self.lines.send(peer, precedence, bytes);
                 }
+                Output::Pass { peer, precedence, bytes } => {
+                    self.lines.pass(peer, precedence, bytes);
+                }
                 Output::Acknowledged { ticket, entry, holders, .. } => {
                     self.acknowledged(ticket, Some(entry), &holders, "reached");
                 }

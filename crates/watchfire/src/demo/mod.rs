@@ -78,6 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             radars: Vec::new(),
             tuning: Tuning { pulse_ms: 1_000, display_ms: 100 },
             carrier: log::Carrier::Tcp,
+            relays: std::collections::BTreeSet::new(),
         },
     )?;
     let mut nodes = Nodes::start(&members)?;

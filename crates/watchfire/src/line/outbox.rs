@@ -9,6 +9,9 @@ use std::task::{Context, Waker};
 const FRAMES_MAX: usize = 4_096;
 /// Bytes of one precedence that may wait, likewise.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Frames and bytes of one precedence that may wait before what goes on for others is dropped: half of
+/// that, so that nobody else's traffic closes a line.
+const PASSED_BEHIND_MAX: (usize, usize) = (FRAMES_MAX / 2, BYTES_MAX / 2);
 /// Precedences, most urgent first.
 pub(super) const LANES: usize = 4;
 
@@ -58,6 +61,14 @@ impl Outbox {
                 Some("the partner takes frames too slowly; resuming from what it holds".to_owned());
         }
         queues.wake();
+    }
+
+    /// Queues a frame that goes on for others; drops it where too much waits.
+    pub(crate) fn pass(&self, lane: usize, frame: Arc<[u8]>) {
+        let (frames, bytes) = self.waiting()[lane.min(LANES - 1)];
+        if frames < PASSED_BEHIND_MAX.0 && bytes + frame.len() < PASSED_BEHIND_MAX.1 {
+            self.push(lane, frame);
+        }
     }
 
     /// Ends the connection.
@@ -138,5 +149,18 @@ mod tests {
         }
         assert!(taker.closed(&context).unwrap().contains("too slowly"));
         assert_eq!(outbox.waiting()[2].0, FRAMES_MAX + 1);
+    }
+
+    #[test]
+    fn what_goes_on_for_others_closes_no_line() {
+        let context = Context::from_waker(Waker::noop());
+        let (outbox, taker) = Outbox::new();
+        for _ in 0..2 * FRAMES_MAX {
+            outbox.pass(0, [0].into());
+        }
+        assert_eq!(outbox.waiting()[0].0, FRAMES_MAX / 2);
+        outbox.push(0, [1].into());
+        assert_eq!(taker.closed(&context), None);
+        assert_eq!(outbox.waiting()[0].0, FRAMES_MAX / 2 + 1);
     }
 }

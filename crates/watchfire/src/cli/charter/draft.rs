@@ -22,12 +22,21 @@ pub(in crate::cli) struct Terms {
     /// named
     #[arg(long, value_name = "LINE", value_parser = line)]
     line: Vec<LineRecord>,
+    /// A partner that may carry ciphertext between two others whose line is down
+    #[arg(long, value_name = "PARTNER")]
+    relay: Vec<PartnerId>,
     /// A named deadline in seconds, such as `release=120`
     #[arg(long, value_name = "NAME=SECONDS", value_parser = named::<u32>)]
     deadline: Vec<(String, u32)>,
     /// When the partners want to agree anew
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
+}
+
+impl Terms {
+    pub(super) fn relays(&self) -> BTreeSet<PartnerId> {
+        self.relay.iter().copied().collect()
+    }
 }
 
 /// The next edition of a charter, as changes to the one in force.
@@ -50,6 +59,9 @@ pub(in crate::cli) struct AmendArguments {
     /// Lines between two nodes to take away, `A:B`
     #[arg(long, value_name = "LINE", value_parser = line)]
     remove_line: Vec<LineRecord>,
+    /// A partner that is to carry for others no more
+    #[arg(long, value_name = "PARTNER")]
+    remove_relay: Vec<PartnerId>,
     /// The fold edition of a domain, such as `track=2`
     #[arg(long, value_name = "DOMAIN=EDITION", value_parser = named::<u16>)]
     fold: Vec<(String, u16)>,
@@ -152,6 +164,7 @@ pub(super) fn from_parts(
         partners: parts.partners.clone(),
         audiences,
         lines: if terms.line.is_empty() { lines_between(&nodes) } else { terms.line.clone() },
+        relays: terms.relays(),
         deadlines_s: terms.deadline.iter().cloned().collect(),
         folds: domains::domains()
             .iter()
@@ -204,6 +217,8 @@ impl AmendArguments {
             agreement.lines.retain(|line| !same(line));
         }
         agreement.lines.extend(self.terms.line.iter().copied());
+        agreement.relays.extend(self.terms.relays());
+        agreement.relays.retain(|relay| !self.remove_relay.contains(relay));
         agreement.deadlines_s.extend(self.terms.deadline.iter().cloned());
         agreement.folds.extend(self.fold.iter().cloned());
         agreement.expires = self.terms.expires.or(agreement.expires);
@@ -264,6 +279,7 @@ fn remove(draft: &mut CharterDraft, partner: PartnerId) -> Result<(), Error> {
         ));
     }
     draft.rosters.remove(&partner);
+    agreement.relays.remove(&partner);
     agreement.audiences.retain(|audience| !audience.contains(partner));
     agreement.lines.retain(|line| line.from.partner() != partner && line.to.partner() != partner);
     Ok(())

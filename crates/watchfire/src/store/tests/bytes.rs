@@ -38,6 +38,7 @@ fn stopped_store(folder: &Path) -> (Config, Being) {
             radars: Vec::new(),
             tuning: Tuning { pulse_ms: 500, display_ms: 500 },
             carrier: log::Carrier::Tcp,
+            relays: std::collections::BTreeSet::new(),
         },
     )
     .expect("an empty folder takes a federation");
