@@ -218,6 +218,8 @@ export const en = {
   'lines.offset': 'Clock offset',
   'lines.offset_short': 'Clock',
   'lines.carrier': 'Carrier',
+  'lines.via': 'By way of',
+  'lines.via_sealed': '{node}, sealed: the two have no connection',
   'lines.lane': 'Lane',
   'lines.sent': 'Sent',
   'lines.held': 'Held there',

@@ -220,6 +220,8 @@ export const ja: Dictionary = {
   'lines.offset': '時計の差',
   'lines.offset_short': '時計',
   'lines.carrier': '搬送',
+  'lines.via': '経由',
+  'lines.via_sealed': '{node} 経由、封印済み：直接の接続なし',
   'lines.lane': 'レーン',
   'lines.sent': '送信',
   'lines.held': '先方保持',

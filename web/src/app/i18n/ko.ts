@@ -220,6 +220,8 @@ export const ko: Dictionary = {
   'lines.offset': '시계 차이',
   'lines.offset_short': '시계',
   'lines.carrier': '전송',
+  'lines.via': '경유',
+  'lines.via_sealed': '{node} 경유, 봉인됨: 직접 연결 없음',
   'lines.lane': '레인',
   'lines.sent': '보냄',
   'lines.held': '상대 보관',
