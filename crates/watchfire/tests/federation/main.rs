@@ -17,6 +17,7 @@ mod late_facts;
 mod line_cut;
 mod recordings;
 mod refusals;
+mod relays;
 mod releasability;
 mod restored;
 mod several_nodes;

@@ -25,7 +25,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The files below `folder` that contain one of `needles`; and how many bytes were searched.
-fn containing(folder: &Path, needles: &[Vec<u8>]) -> (Vec<PathBuf>, usize) {
+pub(crate) fn containing(folder: &Path, needles: &[Vec<u8>]) -> (Vec<PathBuf>, usize) {
     let (mut hits, mut searched) = (Vec::new(), 0);
     for path in files(folder) {
         let bytes = std::fs::read(&path).expect("the file can be read");
@@ -40,7 +40,7 @@ fn containing(folder: &Path, needles: &[Vec<u8>]) -> (Vec<PathBuf>, usize) {
 }
 
 /// The text as it may stand in a file: itself, in UTF-16, in hexadecimal.
-fn spellings(text: &str) -> Vec<Vec<u8>> {
+pub(crate) fn spellings(text: &str) -> Vec<Vec<u8>> {
     let digits =
         |byte: u8| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
     vec![

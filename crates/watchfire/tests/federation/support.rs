@@ -114,12 +114,22 @@ impl Federation {
         Self::over(&carrier(), name, partners, nodes)
     }
 
+    /// The usual three with more words for `charter init`.
+    pub(crate) fn with(name: &str, more: &[&str]) -> Self {
+        Self::made(&carrier(), name, ("JPN,KOR,USA", 1), more)
+    }
+
     /// The same with all lines over this carrier.
     pub(crate) fn over(carrier: &str, name: &str, partners: &str, nodes: u16) -> Self {
+        Self::made(carrier, name, (partners, nodes), &[])
+    }
+
+    fn made(carrier: &str, name: &str, (partners, nodes): (&str, u16), more: &[&str]) -> Self {
         let folder =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::remove_dir_all(&folder).ok();
-        let ended = run([
+        let count = nodes.to_string();
+        let usual = [
             "charter".as_ref(),
             "init".as_ref(),
             folder.as_os_str(),
@@ -128,10 +138,12 @@ impl Federation {
             "--partners".as_ref(),
             partners.as_ref(),
             "--nodes".as_ref(),
-            nodes.to_string().as_ref(),
+            count.as_ref(),
             "--carrier".as_ref(),
             carrier.as_ref(),
-        ]);
+        ];
+        let more: Vec<&std::ffi::OsStr> = more.iter().map(AsRef::as_ref).collect();
+        let ended = run([&usual[..], &more].concat());
         assert!(ended.success, "{ended:#?}");
         let federation = Self { folder };
         for partner in partners.split(',') {
