@@ -398,6 +398,8 @@ export interface Line {
   since: Timestamp;
   /** By the time since anything was heard. */
   state: LineState;
+  /** The node that carries frames between the two, sealed, while they have no connection. */
+  via: NodeId | null;
 }
 
 /** By the time since anything was heard on a line. */
