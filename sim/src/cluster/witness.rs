@@ -472,11 +472,15 @@ impl Witness {
     pub(super) fn look_at_the_end(&mut self, hosts: &[Seen<'_>], cast: &Cast, liar: Option<&Liar>) {
         let mut failures = Vec::new();
         for seen in self.honest(hosts) {
+            // What a byzantine partner keeps to itself stays closed: the keys of its entries, and those of a
+            // tail that it alone could return.
+            let now = seen.node.map(|node| node.incarnation().to_string()).unwrap_or_default();
             let excused = |fault: &log::FsckFault| {
+                let of = |id: NodeId| fault.place.contains(&format!(" of {id}."));
+                let returned =
+                    seen.disk.was_rolled_back && of(seen.id) && !fault.place.contains(&now);
                 self.liar.is_some_and(|liar| {
-                    let name = hosts[liar].id.to_string();
-                    fault.place.contains(&format!(" of {name}."))
-                        && fault.problem.ends_with("got none")
+                    (of(hosts[liar].id) || returned) && fault.problem.ends_with("got none")
                 })
             };
             failures.extend(look_at_store(seen, cast, excused));
@@ -589,7 +593,6 @@ fn look_at_store(
         high_water: disk.high_water.as_ref().filter(|_| !disk.was_rolled_back),
     };
     let report = fsck(&disk.store, &scope);
-    // An entry whose key a byzantine partner hid stays closed.
     let faults = report.faults.iter().filter(|fault| !excused(fault));
     let mut failures: Vec<String> =
         faults.map(|fault| format!("fsck of {id}: {}: {}", fault.place, fault.problem)).collect();
