@@ -160,3 +160,101 @@ fn an_entry_for_one_changes_no_wider_picture() {
     }
     assert!(federation.replay("KOR-1", "own").to_string().contains(CANARY));
 }
+
+/// Appends of what one radar sees in the first minutes of the published flight, as if it were now.
+fn launch_seen_by(sensor: &str, audience: &str) -> Vec<serde_json::Value> {
+    const SHOWN_S: i64 = 400;
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/hwasong14-2017-07-28.jsonl");
+    let text = std::fs::read_to_string(file).expect("a built-in scenario");
+    let mut lines = text.lines().map(|line| {
+        serde_json::from_str::<serde_json::Value>(line).expect("scenarios are JSON lines")
+    });
+    let header = lines.next().expect("a header");
+    let sensors = header["sensors"].as_array().expect("sensors");
+    let site = sensors.iter().find(|known| known["id"] == sensor).expect("a sensor of it");
+    let place = |name: &str| site[name].clone();
+    let described = serde_json::json!({
+        "id": sensor, "partner": place("partner"), "kind": "radar",
+        "position": {
+            "lat_deg": place("lat_deg"), "lon_deg": place("lon_deg"), "height_m": place("height_m"),
+        },
+        "sigma_range_m": place("sigma_range_m"), "sigma_azimuth_deg": place("sigma_azimuth_deg"),
+        "sigma_elevation_deg": place("sigma_elevation_deg"), "pd": place("pd"),
+        "clutter": place("clutter"), "period_s": place("period_s"),
+    });
+    let scans: Vec<serde_json::Value> = lines.filter(|line| line["sensor"] == sensor).collect();
+    let measured = |scan: &serde_json::Value| scan["t_meas"].as_i64().expect("nanoseconds");
+    let first = measured(scans.first().expect("a scan"));
+    let end = crate::support::now();
+    scans
+        .iter()
+        .map(|scan| (scan, measured(scan) - first))
+        .take_while(|(_, since)| *since < SHOWN_S * 1_000_000_000)
+        .map(|(scan, since)| {
+            let ago = base::TimeDelta::from_nanos(since - SHOWN_S * 1_000_000_000);
+            let plots: Vec<serde_json::Value> = scan["plots"]
+                .as_array()
+                .expect("plots")
+                .iter()
+                .map(|plot| {
+                    let mut plot = plot.clone();
+                    plot["sigmas"] = serde_json::Value::Null;
+                    serde_json::json!({ "offset_ns": 0, "report": { "radar": plot } })
+                })
+                .collect();
+            serde_json::json!({
+                "kind": "track.scan", "audience": audience, "level": "local",
+                "content": {
+                    "sensor": described, "scan": scan["scan"], "measured": end + ago, "plots": plots,
+                },
+            })
+        })
+        .collect()
+}
+
+/// The kinds of what Korea's logs hold at a node from these sizes on.
+fn kinds_above(api: &Api, sizes: &Cut) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for (log, from) in sizes {
+        let path = format!("/api/v1/entries?log={log}&from={from}&limit=1000");
+        let entries = api.get(&path).good();
+        let found = entries.as_array().expect("a list of entries").iter();
+        kinds.extend(found.map(|entry| entry["kind"].as_str().expect("a kind").to_owned()));
+    }
+    kinds
+}
+
+#[test]
+fn what_is_derived_from_facts_for_one_is_for_that_one() {
+    let federation = Federation::new("derived-own");
+    let [japan, korea, usa] = federation.start_all();
+    korea.api.append(&scan_proposal("KOR", "for-all", 1, EVERYONE));
+    let before = own_cut(&korea.api, "KOR-1", &[&japan.api, &usa.api]);
+    // A launch that Korea's radar alone reports, and to Korea alone.
+    for proposal in launch_seen_by("KOR-CHEONGJU", "KOR") {
+        korea.api.append(&proposal);
+    }
+    let derived = wait_for("Korea to derive something", || {
+        let kinds = kinds_above(&korea.api, &before);
+        let derived: Vec<String> = kinds
+            .iter()
+            .filter(|kind| !kind.starts_with("log.") && *kind != "track.scan")
+            .cloned()
+            .collect();
+        if derived.is_empty() { Err(kinds) } else { Ok(derived) }
+    });
+    let after = own_cut(&korea.api, "KOR-1", &[&japan.api, &usa.api]);
+    for api in [&japan.api, &usa.api] {
+        let kinds = kinds_above(api, &before);
+        let others: Vec<&String> = kinds.iter().filter(|kind| !kind.starts_with("log.")).collect();
+        assert!(others.is_empty(), "expected pulses alone beside {derived:?}, got {others:?}");
+        let tracks = api.get("/api/v1/picture/track?view=own").good();
+        assert!(!tracks.to_string().contains("CHEONGJU"), "{tracks}");
+    }
+    let grown: u64 = after.iter().map(|(log, size)| size - before.get(log).unwrap_or(&0)).sum();
+    println!("{grown} more entries of KOR-1, among them {derived:?}; pulses alone at the others");
+    for node in [japan, korea, usa] {
+        node.stop();
+    }
+}
