@@ -47,6 +47,29 @@ pub struct Counters {
     pub findings_withheld: u64,
 }
 
+impl Counters {
+    /// Each count under its name, for whoever lists them.
+    pub const fn named(&self) -> [(&'static str, u64); 15] {
+        [
+            ("malformed", self.malformed),
+            ("batches_refused", self.batches_refused),
+            ("duplicates", self.duplicates),
+            ("gaps", self.gaps),
+            ("notes_refused", self.notes_refused),
+            ("unopened", self.unopened),
+            ("store_retries", self.store_retries),
+            ("overflow", self.overflow),
+            ("resends", self.resends),
+            ("jumps", self.jumps),
+            ("counts_differ", self.counts_differ),
+            ("relayed", self.relayed),
+            ("relayed_dropped", self.relayed_dropped),
+            ("relayed_refused", self.relayed_refused),
+            ("findings_withheld", self.findings_withheld),
+        ]
+    }
+}
+
 #[derive(Debug)]
 struct Seen {
     since: Timestamp,

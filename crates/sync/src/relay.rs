@@ -203,7 +203,12 @@ impl Node {
                     got,
                 });
             }
-            if self.relays.newest.get(&from).is_some_and(|newest| *newest >= offer.made) {
+            // An offer that was kept and sent again ends no tunnel; where there is none, the clock of the
+            // offerer may have been put back.
+            let newest = self.relays.newest.get(&from).copied();
+            let is_open = self.is_relayed(from);
+            if newest.is_some_and(|newest| newest == offer.made || (newest > offer.made && is_open))
+            {
                 return Ok(None);
             }
             let key = key.expect("`can_relay` found a line to it in the charter");

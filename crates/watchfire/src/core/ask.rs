@@ -86,6 +86,7 @@ impl Core {
             findings: self.findings_total,
             fold_micros: self.fold_micros.clone(),
             waiting: self.lines.waiting(),
+            exchange: self.node.counters(),
         }
     }
 

@@ -160,6 +160,7 @@ pub(crate) struct Metrics {
     pub(crate) findings: u64,
     pub(crate) fold_micros: Histogram,
     pub(crate) waiting: BTreeMap<NodeId, [(usize, usize); 4]>,
+    pub(crate) exchange: sync::Counters,
 }
 
 /// Counts by upper bound, for Prometheus.

@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::{App, Problem};
-use crate::core::items::LineState;
+use crate::core::items::{LaneItem, LineState};
 use crate::core::{Histogram, Metrics, Question};
 
 const LANES: [&str; 4] = ["flash", "immediate", "priority", "routine"];
@@ -44,6 +44,7 @@ fn text(metrics: &Metrics) -> String {
         page.sample("watchfire_view_refolded_total", &format!("view=\"{view}\""), *count);
     }
     lines(&mut page, metrics);
+    lanes(&mut page, metrics);
     page.family("watchfire_receipts_complete", "gauge", "1 if every partner holds what it should");
     page.sample("watchfire_receipts_complete", "", u64::from(status.receipts_complete));
     histogram(&mut page, &metrics.fold_micros);
@@ -66,12 +67,57 @@ fn lines(page: &mut Page, metrics: &Metrics) {
             );
         }
     }
-    page.family("watchfire_line_waiting_frames", "gauge", "Frames queued for a line");
-    for (peer, lanes) in &metrics.waiting {
-        for (lane, (frames, _)) in LANES.iter().zip(lanes) {
-            let labels = format!("peer=\"{peer}\",lane=\"{lane}\"");
-            page.sample("watchfire_line_waiting_frames", &labels, *frames);
+    page.family(
+        "watchfire_line_clock_offset_seconds",
+        "gauge",
+        "The other node's clock minus ours",
+    );
+    for line in &metrics.status.lines {
+        if let Some(offset_ms) = line.clock_offset_ms {
+            let labels = format!("peer=\"{}\"", line.id);
+            page.sample("watchfire_line_clock_offset_seconds", &labels, offset_ms / 1e3);
         }
+    }
+    page.family("watchfire_line_relayed", "gauge", "1 if a third node carries for the two");
+    for line in &metrics.status.lines {
+        let relayed = u64::from(line.via.is_some());
+        page.sample("watchfire_line_relayed", &format!("peer=\"{}\"", line.id), relayed);
+    }
+    page.family("watchfire_line_waiting_frames", "gauge", "Frames queued for a line");
+    page.waiting("watchfire_line_waiting_frames", metrics, |(frames, _)| frames);
+    page.family("watchfire_line_waiting_bytes", "gauge", "Bytes queued for a line");
+    page.waiting("watchfire_line_waiting_bytes", metrics, |(_, bytes)| bytes);
+}
+
+/// What one lane of one line has to tell.
+type LaneCount = fn(&LaneItem) -> u64;
+
+/// Name, help and count of each figure of a lane.
+const LANE_FIGURES: [(&str, &str, LaneCount); 4] = [
+    ("watchfire_lane_sent_entries", "Entries in this node's own log", |lane| lane.sent),
+    ("watchfire_lane_held_entries", "Of those, held by the other node", |lane| lane.held),
+    ("watchfire_lane_received_entries", "Followed here of the other node's log", |lane| {
+        lane.received
+    }),
+    ("watchfire_lane_missing_entries", "Missing below that", |lane| {
+        lane.missing.iter().map(|part| part.to - part.from).sum()
+    }),
+];
+
+fn lanes(page: &mut Page, metrics: &Metrics) {
+    for (name, help, count) in LANE_FIGURES {
+        page.family(name, "gauge", help);
+        for line in &metrics.status.lines {
+            for lane in &line.lanes {
+                let labels = format!("peer=\"{}\",lane=\"{}\"", line.id, lane.lane);
+                page.sample(name, &labels, count(lane));
+            }
+        }
+    }
+    let name = "watchfire_exchange_total";
+    page.family(name, "counter", "What the exchange met with since the process started");
+    for (event, count) in metrics.exchange.named() {
+        page.sample(name, &format!("event=\"{event}\""), count);
     }
 }
 
@@ -96,6 +142,16 @@ impl Page {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
             .expect("writing to a string");
+    }
+
+    /// What waits for each lane of each line.
+    fn waiting(&mut self, name: &str, metrics: &Metrics, of: impl Fn((usize, usize)) -> usize) {
+        for (peer, lanes) in &metrics.waiting {
+            for (lane, waiting) in LANES.iter().zip(lanes) {
+                let labels = format!("peer=\"{peer}\",lane=\"{lane}\"");
+                self.sample(name, &labels, of(*waiting));
+            }
+        }
     }
 
     fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {

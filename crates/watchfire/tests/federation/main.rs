@@ -15,6 +15,7 @@ mod jetstream;
 mod kills;
 mod late_facts;
 mod line_cut;
+mod metrics;
 mod recordings;
 mod refusals;
 mod relays;

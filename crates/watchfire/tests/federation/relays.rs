@@ -16,8 +16,7 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 fn in_memory(process: u32, needles: &[Vec<u8>]) -> (Vec<bool>, usize) {
     let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).expect("it runs");
     let memory = File::open(format!("/proc/{process}/mem")).expect("a child may be looked into");
-    let finders: Vec<memmem::Finder<'_>> =
-        needles.iter().map(|needle| memmem::Finder::new(needle)).collect();
+    let finders: Vec<memmem::Finder<'_>> = needles.iter().map(memmem::Finder::new).collect();
     let longest = needles.iter().map(Vec::len).max().unwrap_or(0);
     let (mut found, mut searched) = (vec![false; needles.len()], 0);
     let mut chunk = vec![0; CHUNK_BYTES];
