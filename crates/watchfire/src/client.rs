@@ -23,6 +23,11 @@ pub(crate) struct Client {
 impl Client {
     /// The node of this configuration, which must be running on this machine.
     pub(crate) fn of(config: &Config) -> Result<Self, Error> {
+        Self::within(config, TIMEOUT)
+    }
+
+    /// The same, with another limit on how long a request may take.
+    pub(crate) fn within(config: &Config, timeout: Duration) -> Result<Self, Error> {
         let path = config.control_token();
         let token = std::fs::read_to_string(&path).map_err(|_| Error::Remote {
             url: config.url(),
@@ -31,7 +36,7 @@ impl Client {
             connected: false,
         })?;
         let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(timeout))
             .http_status_as_error(false)
             .build()
             .into();

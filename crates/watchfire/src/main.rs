@@ -18,6 +18,7 @@ mod config;
 mod console;
 mod core;
 mod demo;
+mod doctor;
 mod entropy;
 mod error;
 mod federation;

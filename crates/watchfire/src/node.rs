@@ -50,9 +50,20 @@ pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
     })
 }
 
+/// Reads a node's key file.
+pub(crate) fn read_secrets(path: &Path) -> Result<NodeSecrets, Error> {
+    let text = zeroize::Zeroizing::new(read_text(path)?);
+    NodeSecrets::parse(&text).map_err(|error| Error::Identity {
+        what: "keys",
+        path: path.to_owned(),
+        message: error.to_string(),
+        hint: "name the key file that belongs to this node".to_owned(),
+    })
+}
+
 /// The charter in force at a node: its file, unless its store remembers newer. A store that cannot be
 /// read is for whoever reads it next to complain about.
-fn in_force(
+pub(crate) fn in_force(
     config: &Config,
     file: &Charter,
     store: &impl log::StoreRead,
@@ -82,13 +93,7 @@ impl Being {
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let config = Config::read(path)?;
         let charter = read_charter(&config.charter)?;
-        let secrets =
-            NodeSecrets::parse(&read_text(&config.keys)?).map_err(|error| Error::Identity {
-                what: "keys",
-                path: config.keys.clone(),
-                message: error.to_string(),
-                hint: "name the key file that belongs to this node".to_owned(),
-            })?;
+        let secrets = read_secrets(&config.keys)?;
         let clock = clock(&config, &charter)?;
         let mut being = Self { clock, charter: Arc::new(charter), secrets, config };
         let database = being.config.database();
@@ -152,35 +157,42 @@ impl Being {
 
     /// The TLS key, checked against the charter.
     fn identity(&self) -> Result<Identity, Error> {
-        let path = &self.config.tls_key;
-        let key = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
-        let identity = Identity::from_pkcs8(&zeroize::Zeroizing::new(key), path)?;
-        let named = self.charter.node(self.config.node).map(|record| record.tls_spki_sha256);
-        if named != Some(identity.spki_sha256()) {
-            return Err(Error::Identity {
-                what: "TLS key",
-                path: path.clone(),
-                message: format!("the charter names another TLS key for `{}`", self.config.node),
-                hint: "use the TLS key the roster was made from, or sign a new roster".to_owned(),
-            });
-        }
-        Ok(identity)
-    }
-
-    fn officer(&self) -> Result<Option<Officer>, Error> {
-        let Some(path) = &self.config.officer else { return Ok(None) };
-        let text = zeroize::Zeroizing::new(read_text(path)?);
-        Officer::parse(&text).map(Some).map_err(|message| Error::Identity {
-            what: "officer key",
-            path: path.clone(),
-            message,
-            hint: "name the file `officer.key` that `watchfire charter init` made for this node"
-                .to_owned(),
-        })
+        read_identity(&self.config, &self.charter)
     }
 }
 
-fn clock(config: &Config, charter: &Charter) -> Result<Clock, Error> {
+/// Reads a node's TLS key and checks it against the charter.
+pub(crate) fn read_identity(config: &Config, charter: &Charter) -> Result<Identity, Error> {
+    let path = &config.tls_key;
+    let key = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
+    let identity = Identity::from_pkcs8(&zeroize::Zeroizing::new(key), path)?;
+    let named = charter.node(config.node).map(|record| record.tls_spki_sha256);
+    if named != Some(identity.spki_sha256()) {
+        return Err(Error::Identity {
+            what: "TLS key",
+            path: path.clone(),
+            message: format!("the charter names another TLS key for `{}`", config.node),
+            hint: "use the TLS key the roster was made from, or sign a new roster".to_owned(),
+        });
+    }
+    Ok(identity)
+}
+
+/// Reads the key of the officer who acts at this node, if one does.
+pub(crate) fn read_officer(config: &Config) -> Result<Option<Officer>, Error> {
+    let Some(path) = &config.officer else { return Ok(None) };
+    let text = zeroize::Zeroizing::new(read_text(path)?);
+    Officer::parse(&text).map(Some).map_err(|message| Error::Identity {
+        what: "officer key",
+        path: path.clone(),
+        message,
+        hint: "name the file `officer.key` that `watchfire charter init` made for this node"
+            .to_owned(),
+    })
+}
+
+/// How picture time runs at a node.
+pub(crate) fn clock(config: &Config, charter: &Charter) -> Result<Clock, Error> {
     let refuse = |message: &str| {
         Err(Error::Config { path: config.charter.clone(), message: message.to_owned() })
     };
@@ -246,7 +258,7 @@ pub(crate) async fn run(
     probe: Option<Probe>,
 ) -> Result<(), Error> {
     let identity = Arc::new(being.identity()?);
-    let officer = being.officer()?;
+    let officer = read_officer(&being.config)?;
     std::fs::create_dir_all(&being.config.data)
         .map_err(|error| Error::file("write", &being.config.data, error))?;
     let _lock = lock(&being.config)?;

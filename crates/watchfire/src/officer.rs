@@ -45,6 +45,11 @@ impl Officer {
         &self.name
     }
 
+    /// The public half of the key.
+    pub(crate) fn public(&self) -> log::VerifyingKey {
+        self.key.verifying_key()
+    }
+
     /// Names the key: the first 16 digits of its public half.
     pub(crate) fn key_id(&self) -> String {
         hex(&self.key.verifying_key().0[..8])

@@ -16,8 +16,7 @@ use crate::config::Config;
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::federation::{private, public, tls_key};
-use crate::node::Being;
-use crate::node::read_charter;
+use crate::node::{Being, read_charter, read_secrets};
 use crate::officer::Officer;
 use crate::passphrase::Source;
 use crate::root_key::{Token, TokenArguments};
@@ -398,16 +397,6 @@ impl RotateArguments {
         secrets.add_kem(&mut SystemEntropy);
         Ok(secrets)
     }
-}
-
-fn read_secrets(path: &Path) -> Result<NodeSecrets, Error> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
-    NodeSecrets::parse(&Zeroizing::new(text)).map_err(|error| Error::Identity {
-        what: "keys",
-        path: path.to_owned(),
-        message: error.to_string(),
-        hint: "name the key file of this node".to_owned(),
-    })
 }
 
 impl DestroyArguments {

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod bundle;
 mod charter;
+mod doctor;
 mod explain;
 mod ingest;
 mod inspect;
@@ -61,6 +62,8 @@ enum Command {
     Picture(PictureArguments),
     /// Show how a running node stands
     Status(StatusArguments),
+    /// Look at a node's configuration and surroundings, and say what is wrong and how to mend it
+    Doctor(doctor::DoctorArguments),
     /// Fold a stopped node's log again and print the digest
     Replay(inspect::ReplayArguments),
     /// Verify every byte of a stopped node's store
@@ -198,6 +201,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Why(arguments) => arguments.run(),
         Command::Picture(arguments) => inspect::picture(&arguments),
         Command::Status(arguments) => inspect::status(&arguments),
+        Command::Doctor(arguments) => arguments.run(),
         Command::Replay(arguments) => arguments.run(),
         Command::Fsck(arguments) => arguments.run(),
         Command::Backup(arguments) => arguments.run(),

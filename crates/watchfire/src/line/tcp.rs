@@ -85,7 +85,10 @@ async fn accept(listener: TcpListener, mut around: Around) {
                     Box::pin(gather(&around, &gathering, peer, greeting, stream)).await;
                     return;
                 }
-                Ok(Err(why)) => why,
+                Ok(Err(Unproven::Silent)) => {
+                    return tracing::debug!(%address, "a connection ended before its first byte");
+                }
+                Ok(Err(Unproven::Refused(why))) => why,
                 Err(_) => "the handshake took too long".to_owned(),
             };
             around.refuse(address.to_string(), why).await;
@@ -93,18 +96,36 @@ async fn accept(listener: TcpListener, mut around: Around) {
     }
 }
 
+/// Why a connection did not become a line.
+enum Unproven {
+    /// It ended before it said anything: somebody looks whether the port is open, as `watchfire doctor`
+    /// at a partner and monitoring do, which is no finding.
+    Silent,
+    /// It was turned away.
+    Refused(String),
+}
+
+impl From<String> for Unproven {
+    fn from(why: String) -> Self {
+        Self::Refused(why)
+    }
+}
+
 async fn greeted(
     around: &Around,
     acceptor: &tokio_rustls::TlsAcceptor,
     socket: TcpStream,
-) -> Result<(NodeId, [u8; GREETING_BYTES], Tls), String> {
+) -> Result<(NodeId, [u8; GREETING_BYTES], Tls), Unproven> {
     tune(&socket);
+    if !matches!(socket.peek(&mut [0]).await, Ok(1)) {
+        return Err(Unproven::Silent);
+    }
     let mut stream = acceptor.accept(socket).await.map_err(|error| error.to_string())?;
     let peer = around.lines.proven(tls::peer_key(stream.get_ref().1))?;
     let mut greeting = [0; GREETING_BYTES];
     stream.read_exact(&mut greeting).await.map_err(|error| error.to_string())?;
     if usize::from(greeting[0]) >= LANES {
-        return Err(format!("expected a lane from 0 to 3, got {}", greeting[0]));
+        return Err(format!("expected a lane from 0 to 3, got {}", greeting[0]).into());
     }
     Ok((peer, greeting, TlsStream::Server(stream)))
 }

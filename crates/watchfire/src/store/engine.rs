@@ -77,7 +77,7 @@ impl AnyStore {
                     behind: jetstream::BEHIND_PATIENCE,
                 };
                 let jetstream::Opened { store, unknown, faults } = match access {
-                    Access::Read => JetStreamStore::inspect(&opening)?,
+                    Access::Read | Access::Still => JetStreamStore::inspect(&opening)?,
                     Access::Write => JetStreamStore::open(&opening)?,
                 };
                 Ok(AnyOpened { store: Self::JetStream(store), unknown, faults })

@@ -38,8 +38,8 @@ use crate::core::answers::EntryAnswer;
 use crate::error::Error;
 
 pub(crate) use engine::{AnyOpened, AnyStore, Engine};
-pub(crate) use high_water::HighWaterFile;
 use high_water::Span;
+pub(crate) use high_water::{HighWaterFile, Inspected};
 pub(crate) use history::Reading;
 pub(crate) use reader::Reader;
 pub(crate) use sqlite::{Access, SqliteStore};

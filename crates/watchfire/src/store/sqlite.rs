@@ -3,6 +3,7 @@
 //! WAL mode with `synchronous=FULL`: a commit that returned is on the disk. `cell_size_check` and the
 //! rows' own digests find damage; [`super::seal`] covers the bytes that no row uses.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use log::{Row, Store, StoreError, StoreRead, Table, Write};
@@ -22,6 +23,8 @@ const BUSY_MS: u64 = 10_000;
 pub(crate) enum Access {
     /// Reads only; the file must exist.
     Read,
+    /// Reads a file that no process has open and that was closed cleanly, and leaves nothing beside it.
+    Still,
     /// Reads and writes; makes the file if need be.
     Write,
 }
@@ -34,6 +37,20 @@ pub(crate) struct SqliteStore {
 
 pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| StoreError::Failed { action, reason: error.to_string() }
+}
+
+/// The URI under which `SQLite` takes no locks and makes no files (sqlite.org/uri.html, "immutable").
+fn immutable(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                uri.push(char::from(*byte));
+            }
+            other => uri += &format!("%{other:02X}"),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 impl SqliteStore {
@@ -57,10 +74,12 @@ impl SqliteStore {
         };
         let flags = match access {
             Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Access::Still => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
             Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         } | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = match faults {
             Some((vfs, _)) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+            None if access == Access::Still => Connection::open_with_flags(immutable(path), flags),
             None => Connection::open_with_flags(path, flags),
         };
         let connection = opened.map_err(|error| refuse(error.to_string()))?;
@@ -88,7 +107,7 @@ impl SqliteStore {
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         }
         connection.pragma_update(None, "cell_size_check", true)?;
-        if access == Access::Read {
+        if access != Access::Write {
             return Ok(());
         }
         let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

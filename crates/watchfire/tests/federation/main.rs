@@ -9,6 +9,7 @@ mod backup;
 mod bundles;
 mod damage;
 mod disk_full;
+mod doctor;
 mod editions;
 mod impostors;
 mod jetstream;
