@@ -33,6 +33,7 @@ mod passphrase;
 mod play;
 mod replay;
 mod root_key;
+mod service;
 mod store;
 
 use std::process::ExitCode;

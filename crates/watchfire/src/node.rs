@@ -12,13 +12,14 @@ use tokio::sync::{mpsc, watch};
 use crate::audit;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::core::{Beginning, Core, Inbox, Probe, Question};
+use crate::core::{Beginning, Core, Inbox, Probe, Progress, Question};
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::feed;
 use crate::http::{self, App, Auth};
 use crate::line::{self, Directory, Events, Identity, Lines, Route};
 use crate::officer::Officer;
+use crate::service::Watchdog;
 use crate::store::{self, Access, AnyOpened, AnyStore, Engine, HighWaterFile, SqliteStore, seal};
 
 /// Line events waiting for the loop; carriers wait beyond it.
@@ -249,13 +250,21 @@ pub(crate) struct Ready {
     pub(crate) questions: mpsc::Sender<Question>,
 }
 
-/// Runs the node until `stopped` ends; `ready` is called once it is up. `probe` hears of every entry
-/// when its fact has been folded.
+/// Who watches a running node, beside those who ask it.
+#[derive(Default)]
+pub(crate) struct Watchers {
+    /// Hears of every entry when its fact has been folded.
+    pub(crate) probe: Option<Probe>,
+    /// Hears that the loop comes by.
+    pub(crate) watchdog: Option<Watchdog>,
+}
+
+/// Runs the node until `stopped` ends; `ready` is called once it is up.
 pub(crate) async fn run(
     being: Being,
     stopped: impl Future<Output = ()>,
     ready: impl FnOnce(Ready),
-    probe: Option<Probe>,
+    watchers: Watchers,
 ) -> Result<(), Error> {
     let identity = Arc::new(being.identity()?);
     let officer = read_officer(&being.config)?;
@@ -324,7 +333,8 @@ pub(crate) async fn run(
         carriers: Some(carriers),
         outputs,
         store: jobs,
-        probe,
+        progress: Progress { watchdog: watchers.watchdog },
+        probe: watchers.probe,
     });
     let inbox = Inbox {
         lines: lines_inbox,

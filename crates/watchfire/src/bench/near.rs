@@ -41,7 +41,8 @@ impl Near {
         let (ready, up) = std_mpsc::channel();
         let stopped = async move { drop(stopping.await) };
         let announce = move |node: node::Ready| drop(ready.send(node.questions));
-        let running = runtime.spawn(node::run(being, stopped, announce, probe));
+        let watchers = node::Watchers { probe, ..node::Watchers::default() };
+        let running = runtime.spawn(node::run(being, stopped, announce, watchers));
         let questions = up.recv_timeout(PATIENCE).map_err(|_| no_answer("the node to start"))?;
         Ok(Self { questions, stop, running })
     }

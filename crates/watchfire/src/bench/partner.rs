@@ -38,7 +38,8 @@ pub(crate) fn run(config: &Path) -> Result<(), Error> {
         ready.send(node.questions).ok();
         say("up");
     };
-    runtime.block_on(node::run(being, stopped, announce, Some(probe)))
+    let watchers = node::Watchers { probe: Some(probe), ..node::Watchers::default() };
+    runtime.block_on(node::run(being, stopped, announce, watchers))
 }
 
 /// Answers what is asked on standard input until it ends.

@@ -10,6 +10,7 @@ mod ingest;
 mod inspect;
 mod keys;
 mod node;
+mod systemd;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -64,6 +65,8 @@ enum Command {
     Status(StatusArguments),
     /// Look at a node's configuration and surroundings, and say what is wrong and how to mend it
     Doctor(doctor::DoctorArguments),
+    /// Print a hardened systemd unit for a node
+    Systemd(systemd::SystemdArguments),
     /// Fold a stopped node's log again and print the digest
     Replay(inspect::ReplayArguments),
     /// Verify every byte of a stopped node's store
@@ -202,6 +205,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Picture(arguments) => inspect::picture(&arguments),
         Command::Status(arguments) => inspect::status(&arguments),
         Command::Doctor(arguments) => arguments.run(),
+        Command::Systemd(arguments) => arguments.run(),
         Command::Replay(arguments) => arguments.run(),
         Command::Fsck(arguments) => arguments.run(),
         Command::Backup(arguments) => arguments.run(),

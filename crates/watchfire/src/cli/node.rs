@@ -10,7 +10,8 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::core::answers::Link;
 use crate::error::Error;
-use crate::node::{Being, Ready};
+use crate::node::{Being, Ready, Watchers};
+use crate::service::{Manager, Watchdog};
 use crate::{demo, http};
 
 #[derive(clap::Args)]
@@ -82,7 +83,15 @@ impl NodeArguments {
         let name = being.config.node;
         let ready_json = self.ready_json;
         let runtime = crate::node::runtime()?;
-        let stopped = stopped(self.stop_with_stdin);
+        let manager = Manager::from_environment();
+        let watchdog = manager.as_ref().and_then(Watchdog::from_environment);
+        let (ends, told) = (stopped(self.stop_with_stdin), manager.clone());
+        let stopped = async move {
+            ends.await;
+            if let Some(manager) = told {
+                manager.stopping();
+            }
+        };
         let ready = move |Ready { console, link, .. }| {
             if ready_json {
                 print(&format!("{}\n", json!({ "node": name, "console": console, "link": link })));
@@ -93,8 +102,12 @@ impl NodeArguments {
                     eprintln!("the console is absent: this node was built without Node.js");
                 }
             }
+            if let Some(manager) = &manager {
+                manager.ready(&format!("{name} is up"));
+            }
         };
-        runtime.block_on(crate::node::run(being, stopped, ready, None))?;
+        let watchers = Watchers { watchdog, ..Watchers::default() };
+        runtime.block_on(crate::node::run(being, stopped, ready, watchers))?;
         // A thread may still wait for standard input; the node itself has ended.
         runtime.shutdown_background();
         Ok(())

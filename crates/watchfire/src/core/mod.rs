@@ -18,6 +18,7 @@ pub(crate) mod explain;
 pub(crate) mod items;
 mod lines;
 mod pictures;
+mod progress;
 mod quiet;
 mod refolding;
 
@@ -36,6 +37,7 @@ use self::bulk::BulkProposal;
 use self::items::FindingItem;
 use self::lines::LineTable;
 use self::pictures::Views;
+pub(crate) use self::progress::Progress;
 use self::refolding::Refolding;
 use crate::clock::Clock;
 use crate::config::Tuning;
@@ -212,6 +214,7 @@ pub(crate) struct Core {
     shown: std::time::Instant,
     refolding: Refolding,
     carrying: carry::Carrying,
+    progress: Progress,
     probe: Option<Probe>,
     /// Last index and count of the facts that came in this turn, by log, while somebody measures.
     probed: BTreeMap<LogId, (u64, u64)>,
@@ -274,6 +277,7 @@ pub(crate) struct Beginning {
     /// What restoring gave off, not yet carried out.
     pub(crate) outputs: Vec<Output>,
     pub(crate) store: std::sync::mpsc::Sender<Job>,
+    pub(crate) progress: Progress,
     pub(crate) probe: Option<Probe>,
 }
 
@@ -301,6 +305,7 @@ impl Core {
             carriers,
             outputs,
             store,
+            progress,
             probe,
         } = beginning;
         let started = clock.now();
@@ -333,6 +338,7 @@ impl Core {
             shown: crate::clock::instant(),
             refolding: Refolding::default(),
             carrying: carry::Carrying::default(),
+            progress,
             probe,
             probed: BTreeMap::new(),
         };
@@ -386,7 +392,10 @@ impl Core {
             Input::Line(event) => self.take_line(event),
             Input::Store(done) => self.take_store(done),
             Input::Ask(question) => self.answer(question),
-            Input::Tick => self.step(sync::Input::Tick),
+            Input::Tick => {
+                self.step(sync::Input::Tick);
+                self.come_by();
+            }
         }
     }
 

@@ -22,5 +22,6 @@ mod refusals;
 mod relays;
 mod releasability;
 mod restored;
+mod service;
 mod several_nodes;
 mod support;

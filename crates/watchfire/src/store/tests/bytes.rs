@@ -52,7 +52,7 @@ fn stopped_store(folder: &Path) -> (Config, Being) {
             let stopped = async move { drop(stopped.changed().await) };
             let (ready, readied) = std::sync::mpsc::channel();
             let ready = move |_: node::Ready| ready.send(()).expect("the test waits");
-            let node = runtime.spawn(node::run(being, stopped, ready, None));
+            let node = runtime.spawn(node::run(being, stopped, ready, node::Watchers::default()));
             readied.recv().expect("the node starts");
             node
         })
