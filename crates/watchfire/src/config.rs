@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::feed::Feed;
+use crate::heartbeat::Heartbeat;
 use crate::store::Engine;
 
 /// The node's TOML file. Relative paths are relative to the file's folder.
@@ -46,6 +47,9 @@ pub(crate) struct Config {
     /// Where outside auditors may read checkpoints and tiles; nowhere if absent.
     #[serde(default)]
     pub(crate) audit: Option<Audit>,
+    /// Who outside is told, again and again, that the node works; nobody if absent.
+    #[serde(default)]
+    pub(crate) heartbeat: Option<Heartbeat>,
     /// Sensor feeds this node listens to.
     #[serde(default)]
     pub(crate) feeds: Vec<Feed>,
@@ -159,6 +163,9 @@ impl Config {
         if let Some(fault) = config.store.fault() {
             return Err(refuse(fault));
         }
+        if let Some(fault) = config.heartbeat.as_ref().and_then(Heartbeat::fault) {
+            return Err(refuse(fault));
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         let officer = config.officer.iter_mut();
         let audit =
@@ -167,6 +174,7 @@ impl Config {
             .into_iter()
             .chain(officer)
             .chain(audit)
+            .chain(config.heartbeat.iter_mut().flat_map(Heartbeat::paths_mut))
             .chain(config.store.paths_mut())
         {
             if file.is_relative() {

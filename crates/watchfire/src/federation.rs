@@ -254,6 +254,7 @@ fn write(
             tuning: plan.tuning,
             radars: plan.radars.clone(),
             audit: None,
+            heartbeat: None,
             feeds: Vec::new(),
         };
         let text = toml::to_string(&config).expect("a configuration is plain data");

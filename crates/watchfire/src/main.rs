@@ -23,6 +23,7 @@ mod entropy;
 mod error;
 mod federation;
 mod feed;
+mod heartbeat;
 mod http;
 mod ingest;
 mod key_file;

@@ -16,6 +16,7 @@ use crate::core::{Beginning, Core, Inbox, Probe, Progress, Question};
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
 use crate::feed;
+use crate::heartbeat::{self, Signs};
 use crate::http::{self, App, Auth};
 use crate::line::{self, Directory, Events, Identity, Lines, Route};
 use crate::officer::Officer;
@@ -304,19 +305,18 @@ pub(crate) async fn run(
     let carriers =
         line::start(lines(&config, &charter, identity), events, stopping.clone()).await?;
 
-    let listener = TcpListener::bind(config.http.listen).await.map_err(|source| Error::Listen {
-        what: "the console",
-        address: config.http.listen.to_string(),
-        source,
-    })?;
+    let listener = listen_to_consoles(&config).await?;
     let app = App {
         auth: Arc::new(Auth::new(control)),
         questions,
         radars: Arc::new(config.radars.clone()),
         me: config.node,
         store: reader,
+        beats: config.heartbeat.as_ref().map(|_| Arc::default()),
     };
     let asking = app.questions.clone();
+    let signs = Signs::default();
+    beat(&config, charter.realm(), &signs, &app, &stopping)?;
     listen_to_feeds(&config, &asking, &stopping).await?;
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
     listen_to_auditors(&config, auditors_reader, &asking, &stopping).await?;
@@ -333,7 +333,7 @@ pub(crate) async fn run(
         carriers: Some(carriers),
         outputs,
         store: jobs,
-        progress: Progress { watchdog: watchers.watchdog },
+        progress: Progress::new(watchers.watchdog, signs),
         probe: watchers.probe,
     });
     let inbox = Inbox {
@@ -352,11 +352,7 @@ pub(crate) async fn run(
     web.abort();
     store_thread.join().ok();
     if panicked {
-        return Err(Error::Store {
-            path: database,
-            message: "the loop panicked; what was acknowledged is on the disk".to_owned(),
-            hint: "start the node again, and report the panic printed above".to_owned(),
-        });
+        return Err(loop_panicked(database));
     }
     ended.map_or(Ok(()), |why| Err(stopped_for_good(database, why)))
 }
@@ -382,6 +378,14 @@ async fn until(
             tracing::error!("the loop ended by itself");
             end.ok().flatten()
         }
+    }
+}
+
+fn loop_panicked(path: std::path::PathBuf) -> Error {
+    Error::Store {
+        path,
+        message: "the loop panicked; what was acknowledged is on the disk".to_owned(),
+        hint: "start the node again, and report the panic printed above".to_owned(),
     }
 }
 
@@ -442,6 +446,13 @@ fn lines(config: &Config, charter: &Charter, identity: Arc<Identity>) -> Lines {
     }
 }
 
+async fn listen_to_consoles(config: &Config) -> Result<TcpListener, Error> {
+    let address = config.http.listen;
+    let refuse =
+        |source| Error::Listen { what: "the console", address: address.to_string(), source };
+    TcpListener::bind(address).await.map_err(refuse)
+}
+
 async fn listen_to_feeds(
     config: &Config,
     questions: &mpsc::Sender<Question>,
@@ -456,6 +467,26 @@ async fn listen_to_feeds(
         feed::start(feed, around, stopping.clone()).await?;
     }
     Ok(())
+}
+
+/// Tells whoever the configuration names that the node works, for as long as it does.
+fn beat(
+    config: &Config,
+    realm: &Realm,
+    signs: &Signs,
+    app: &App,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let (Some(heartbeat), Some(beats)) = (&config.heartbeat, &app.beats) else { return Ok(()) };
+    let around = heartbeat::Around {
+        me: config.node,
+        realm: realm.to_string(),
+        pulse: std::time::Duration::from_millis(u64::from(config.tuning.pulse_ms)),
+        signs: signs.clone(),
+        questions: app.questions.clone(),
+        beats: Arc::clone(beats),
+    };
+    heartbeat::start(heartbeat, around, stopping.clone())
 }
 
 /// Serves auditors where the configuration says so.

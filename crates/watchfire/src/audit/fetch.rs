@@ -49,7 +49,7 @@ impl Fetcher {
                     "name a PEM file with the authority, or the very certificate, of the server",
                 );
             };
-            config = config.tls_config(tls(path)?);
+            config = config.tls_config(trust(path)?);
         } else if !base.starts_with("http://") {
             return refuse(
                 format!("expected an address that begins with http:// or https://, got `{base}`"),
@@ -103,7 +103,8 @@ impl Fetcher {
     }
 }
 
-fn tls(path: &Path) -> Result<TlsConfig, Error> {
+/// TLS with a server that one of the certificates in this file vouches for, and no other.
+pub(crate) fn trust(path: &Path) -> Result<TlsConfig, Error> {
     let refuse = |message: String| Error::Identity {
         what: "certificate authority",
         path: path.to_owned(),

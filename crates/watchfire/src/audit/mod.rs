@@ -37,7 +37,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use self::fetch::{Fetched, Fetcher};
+pub(crate) use self::fetch::{Fetched, Fetcher, trust};
 use self::listener::{AuditListener, Peer};
 use self::rate::Rates;
 pub(crate) use self::state::{Evidence, Memory};

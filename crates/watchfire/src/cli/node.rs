@@ -54,7 +54,13 @@ pub(super) struct DemoArguments {
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WATCHFIRE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A log that cannot be written, such as a file on a full disk, would else be complained of there
+    // too, which ends the thread that logs: a node goes on without its log.
+    tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 impl DemoArguments {

@@ -43,6 +43,7 @@ impl SystemdArguments {
             program,
             config: absolute(&self.node.config)?,
             data: absolute(&config.data)?,
+            beats: beats_of(&config)?,
             low_port: listens(&config).iter().any(|address| address.port() < PORT_FREE_MIN),
         };
         unit.check()?;
@@ -65,6 +66,12 @@ fn listens(config: &Config) -> Vec<SocketAddr> {
     [config.http.listen, config.lines.listen].into_iter().chain(audit).chain(feeds).collect()
 }
 
+/// The folder in which heartbeats are written, if they are.
+fn beats_of(config: &Config) -> Result<Option<PathBuf>, Error> {
+    let file = config.heartbeat.as_ref().and_then(|heartbeat| heartbeat.file.as_deref());
+    file.and_then(Path::parent).map(absolute).transpose()
+}
+
 /// The path from the root; links are kept as they are named.
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| Error::file("read", path, error))
@@ -77,13 +84,15 @@ struct Unit {
     program: PathBuf,
     config: PathBuf,
     data: PathBuf,
+    /// The folder of the file that holds the last heartbeat.
+    beats: Option<PathBuf>,
     low_port: bool,
 }
 
 impl Unit {
     /// Refuses places that a hardened service does not see, and names a unit cannot hold.
     fn check(&self) -> Result<(), Error> {
-        for path in [&self.program, &self.config, &self.data] {
+        for path in [&self.program, &self.config, &self.data].into_iter().chain(&self.beats) {
             let text = path.to_str().filter(|text| !text.contains(char::is_control));
             if text.is_none() {
                 return Err(Error::input(
@@ -137,7 +146,7 @@ TimeoutStopSec=30
 User={user}
 UMask=0077
 
-# The one place that is written.
+# What is written, and nothing else.
 {room}
 ProtectSystem=strict
 {home}
@@ -179,7 +188,8 @@ WantedBy=multi-user.target
 
     /// How the data folder may be written: made by systemd where it keeps such folders.
     fn room(&self) -> String {
-        match self.data.strip_prefix("/var/lib") {
+        let beats = self.beats.iter().map(|folder| format!("\nReadWritePaths={}", word(folder)));
+        let room = match self.data.strip_prefix("/var/lib") {
             Ok(below) if !below.as_os_str().is_empty() => {
                 format!("StateDirectory={}\nStateDirectoryMode=0700", word(below))
             }
@@ -188,7 +198,8 @@ WantedBy=multi-user.target
                 self.user,
                 word(&self.data)
             ),
-        }
+        };
+        room + &beats.collect::<String>()
     }
 
     /// Homes are hidden unless something of the node is in one.
@@ -234,6 +245,7 @@ mod tests {
             program: "/usr/local/bin/watchfire".into(),
             config: config.into(),
             data: data.into(),
+            beats: None,
             low_port: false,
         }
     }
@@ -263,6 +275,8 @@ mod tests {
         ] {
             assert_line(&text, line);
         }
+        let beating = Unit { beats: Some("/run/beats".into()), ..unit("/etc/a.toml", "/srv/data") };
+        assert_line(&beating.text(), "ReadWritePaths=/run/beats");
         let low = Unit { low_port: true, ..unit("/etc/node.toml", "/srv/data") };
         assert_line(&low.text(), "AmbientCapabilities=CAP_NET_BIND_SERVICE");
     }

@@ -15,7 +15,7 @@ use super::items::{
     NodeState,
 };
 use super::pictures::Marks;
-use super::{Core, Metrics, Question, ScanGroup, Waiter, bulk};
+use super::{Core, Found, Metrics, Question, ScanGroup, Waiter, bulk};
 use crate::console::Collections;
 use crate::http::{self, Problem};
 use crate::store::seal::hex;
@@ -52,6 +52,9 @@ impl Core {
                 self.append_scans(&scans, audience, reply);
             }
             Question::Act { warning, act, note, reply } => self.act(&warning, act, note, reply),
+            Question::Found(Found { severity, source, message, hint }) => {
+                self.find(severity, source, message, hint);
+            }
             Question::Explain(question) => self.explain(question),
             Question::Charter(question) => self.answer_charter(question),
             Question::Carry(question) => self.carry(question),

@@ -138,6 +138,11 @@ impl LineTable {
         row.clock_offset = clock_offset;
     }
 
+    /// Whether every line is in this state.
+    pub(super) fn all_are(&self, state: LineState) -> bool {
+        self.0.values().all(|row| row.state == state)
+    }
+
     /// Frames and bytes that wait, by node.
     pub(super) fn waiting(&self) -> BTreeMap<NodeId, [(usize, usize); 4]> {
         self.0

@@ -124,6 +124,8 @@ pub(crate) enum Question {
         reply: oneshot::Sender<Result<Acted, Problem>>,
     },
     Explain(explain::Explain),
+    /// Something beside the loop has a finding for it.
+    Found(Found),
     Charter(charter::CharterQuestion),
     Carry(carry::Carry),
     Subscribe {
@@ -131,6 +133,15 @@ pub(crate) enum Question {
         seen: Option<EventId>,
         reply: oneshot::Sender<Result<Subscription, Problem>>,
     },
+}
+
+/// Something an operator should know, found beside the loop.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) severity: domains::Severity,
+    pub(crate) source: String,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 /// What an officer can do with a warning.
@@ -439,6 +450,8 @@ impl Core {
                 let failing = self.store_failed.is_some_and(|at| now - at < STORE_WELL_AFTER);
                 if fault.is_some() {
                     self.store_failed = Some(now);
+                } else {
+                    self.progress.stored(now);
                 }
                 if fault != self.store_fault && (fault.is_some() || !failing) {
                     self.note_store(fault);

@@ -51,6 +51,7 @@ const CHECKS: &[fn(&Subject) -> Vec<Check>] = &[
     running::node,
     running::charter,
     network::lines,
+    network::heartbeat,
     running::clocks,
     running::waiting,
     running::incomplete,

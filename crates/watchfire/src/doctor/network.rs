@@ -13,6 +13,7 @@ use super::process::{Holder, Life, Transport, holder};
 use super::running::line_of;
 use super::{Check, Subject};
 use crate::config::Config;
+use crate::heartbeat::address_of;
 
 /// The longest wait for the name of one host.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -184,6 +185,28 @@ fn reach(charter: &Charter, peer: NodeId, line: &LineRecord) -> Check {
     let why = last.map(|error| error.to_string()).unwrap_or_default();
     seen(format!("`{address}` takes no connection: {why}"))
         .error(format!("see that {peer} runs, and what filters the way to `{address}`"))
+}
+
+/// Whether the service that takes heartbeats can be reached. None is sent: it would silence an alarm.
+pub(super) fn heartbeat(subject: &Subject) -> Vec<Check> {
+    let Some(heartbeat) = &subject.config.heartbeat else {
+        let expected = "somebody outside who notices when this node stops";
+        let check = Check::ok("heartbeat", "nobody is told", expected);
+        return vec![check.warn("name a dead man's switch as `heartbeat` in the configuration; see docs/operator-guide.md")];
+    };
+    let seen = |found: String| Check::ok("heartbeat", found, "a service that takes connections");
+    let Some(address) = heartbeat.url.as_deref().and_then(address_of) else {
+        return vec![seen("written to a file; see that somebody watches it".to_owned())];
+    };
+    let tried = resolve(&address).and_then(|addresses| {
+        let connect = TcpStream::connect_timeout(&addresses[0], CONNECT_TIMEOUT);
+        connect.map_err(|error| error.to_string())
+    });
+    vec![match tried {
+        Ok(_) => seen(format!("`{address}` takes connections")),
+        Err(why) => seen(format!("`{address}`: {why}"))
+            .error("look at the service and the way to it, or change `heartbeat.url`"),
+    }]
 }
 
 /// The addresses of `HOST:PORT`, at least one, within a limit that the system's resolver does not have.

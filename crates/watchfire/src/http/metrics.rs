@@ -1,6 +1,7 @@
 //! `GET /metrics`: Prometheus text, format 0.0.4. Counts only: nothing releasable is in it.
 
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::header;
@@ -9,13 +10,16 @@ use axum::response::{IntoResponse, Response};
 use super::{App, Problem};
 use crate::core::items::{LaneItem, LineState};
 use crate::core::{Histogram, Metrics, Question};
+use crate::heartbeat::Beats;
 
 const LANES: [&str; 4] = ["flash", "immediate", "priority", "routine"];
 
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let metrics = app.ask(Question::Metrics).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((headers, text(&metrics)).into_response())
+    let mut text = text(&metrics);
+    text.extend(app.beats.as_deref().map(heartbeats));
+    Ok((headers, text).into_response())
 }
 
 fn text(metrics: &Metrics) -> String {
@@ -119,6 +123,26 @@ fn lanes(page: &mut Page, metrics: &Metrics) {
     for (event, count) in metrics.exchange.named() {
         page.sample(name, &format!("event=\"{event}\""), count);
     }
+}
+
+fn heartbeats(beats: &Beats) -> String {
+    let mut page = Page(String::new());
+    for (name, kind, help, value) in [
+        ("sent_total", "counter", "Heartbeats that were taken", &beats.sent),
+        ("failed_total", "counter", "Heartbeats that were not taken", &beats.failed),
+        ("failures_in_a_row", "gauge", "Heartbeats not taken since the last one", &beats.failing),
+        (
+            "withheld_total",
+            "counter",
+            "Heartbeats not made: the node did not work",
+            &beats.withheld,
+        ),
+    ] {
+        let name = format!("watchfire_heartbeat_{name}");
+        page.family(&name, kind, help);
+        page.sample(&name, "", value.load(Ordering::Relaxed));
+    }
+    page.0
 }
 
 fn histogram(page: &mut Page, histogram: &Histogram) {

@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::RadarSite;
 use crate::core::Question;
 use crate::error::Error;
+use crate::heartbeat::Beats;
 use crate::store::Reader;
 
 pub(crate) use assets::present as console_present;
@@ -44,6 +45,8 @@ pub(crate) struct App {
     pub(crate) radars: Arc<Vec<RadarSite>>,
     pub(crate) me: NodeId,
     pub(crate) store: Reader,
+    /// What became of heartbeats, if the node beats.
+    pub(crate) beats: Option<Arc<Beats>>,
 }
 
 impl App {

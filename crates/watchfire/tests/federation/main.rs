@@ -11,6 +11,7 @@ mod damage;
 mod disk_full;
 mod doctor;
 mod editions;
+mod heartbeat;
 mod impostors;
 mod jetstream;
 mod kills;
