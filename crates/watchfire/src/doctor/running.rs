@@ -33,6 +33,12 @@ pub(super) fn node(subject: &Subject) -> Vec<Check> {
     let seen = |found: String| Check::ok("node", found, "a node without degraded parts");
     let status = match &subject.life {
         Life::Stopped => return vec![seen("not running".to_owned())],
+        Life::Running { status: Err(_), .. } if token_is_hidden(subject) => {
+            return vec![
+                seen("a control token that this user may not read".to_owned())
+                    .warn("run the doctor as the node's user"),
+            ];
+        }
         Life::Running { status: Err(error), process } => {
             let process = process.map_or_else(|| "unknown".to_owned(), |one| one.to_string());
             return vec![
@@ -61,6 +67,12 @@ pub(super) fn node(subject: &Subject) -> Vec<Check> {
     let notes: Vec<&str> = items(&status["node"], "notes").filter_map(Value::as_str).collect();
     let hint = format!("see the findings on the console: `watchfire login --config {config}`");
     vec![seen(format!("degraded: {}", notes.join("; "))).error(hint)]
+}
+
+/// Whether the node could be asked by its own user alone.
+fn token_is_hidden(subject: &Subject) -> bool {
+    let opened = std::fs::File::open(subject.config.control_token());
+    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Whether partners have the same charter in force.

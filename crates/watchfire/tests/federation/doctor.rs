@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -221,6 +222,17 @@ fn planted_faults_are_named_with_their_mend() {
 
     // A store that was put back: what was signed is not in it.
     let database = federation.database("KOR-1");
+    let old = std::fs::read(&database).expect("the store is there");
+    let korea = federation.start("KOR-1");
+    korea.api.append(&scan_proposal("KOR", "site-1", 2, EVERYONE));
+    korea.stop();
+    let new = std::fs::read(&database).expect("the store is there");
+    std::fs::write(&database, old).expect("the store can be written");
+    let lacks = ("high-water file", "lacks entries this node signed", "fsck");
+    assert_error(&federation, "a store put back", &[lacks]);
+    std::fs::write(&database, new).expect("the store can be written");
+
+    // None, and one that is none.
     let aside = database.with_extension("aside");
     std::fs::rename(&database, &aside).expect("the store is there");
     let report = doctor(&federation, "KOR-1").json();
@@ -234,4 +246,40 @@ fn planted_faults_are_named_with_their_mend() {
 
     let report = doctor(&federation, "KOR-1").json();
     assert_eq!(errors(&report), ["line USA-1"]);
+}
+
+#[test]
+fn a_node_that_does_not_answer_is_named() {
+    let federation = Federation::new("doctor-stuck");
+    let korea = federation.start("KOR-1");
+    let process = korea.process().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &process]).status();
+        assert!(sent.expect("kill runs").success());
+    };
+    signal("-STOP");
+    let report = doctor(&federation, "KOR-1").json();
+    let node = check(&report, "node");
+    assert_eq!(node["state"], "error", "{node:#}");
+    let words = format!("process {process} runs and does not answer");
+    assert!(node["found"].to_string().contains(&words), "{node:#}");
+    assert_eq!(check(&report, "high-water file")["state"], "ok");
+    signal("-CONT");
+    wait_for("the node to answer again", || {
+        let report = doctor(&federation, "KOR-1").json();
+        if check(&report, "node")["state"] == "ok" { Ok(()) } else { Err(report) }
+    });
+    korea.stop();
+
+    // After a crash the write-ahead log is still to be folded back; the store is read with it.
+    let korea = federation.start("KOR-1");
+    korea.api.append(&scan_proposal("KOR", "site-1", 1, EVERYONE));
+    korea.kill();
+    let report = doctor(&federation, "KOR-1").json();
+    for name in ["node", "store", "high-water file"] {
+        assert_eq!(check(&report, name)["state"], "ok", "{report:#}");
+    }
+    assert_eq!(check(&report, "node")["found"], "not running");
+    federation.start("KOR-1").stop();
+    federation.assert_clean("KOR-1");
 }
