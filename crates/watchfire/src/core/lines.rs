@@ -138,9 +138,9 @@ impl LineTable {
         row.clock_offset = clock_offset;
     }
 
-    /// Whether every line is in this state.
-    pub(super) fn all_are(&self, state: LineState) -> bool {
-        self.0.values().all(|row| row.state == state)
+    /// Whether every line is up by a connection of its own.
+    pub(super) fn all_up(&self, via: impl Fn(NodeId) -> Option<NodeId>) -> bool {
+        self.0.iter().all(|(peer, row)| row.state == LineState::Up && via(*peer).is_none())
     }
 
     /// Frames and bytes that wait, by node.

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use super::Core;
-use super::items::LineState;
 use crate::heartbeat::{Sign, Signs, State};
 use crate::service::Watchdog;
 
@@ -31,7 +30,8 @@ impl Progress {
 impl Core {
     /// Told at each tick, from the loop itself: whatever holds the loop up holds this up too.
     pub(super) fn come_by(&mut self) {
-        let sound = self.lines.all_are(LineState::Up) && self.node.incomplete().next().is_none();
+        let lines_up = self.lines.all_up(|peer| self.node.relay_to(peer));
+        let sound = lines_up && self.node.incomplete().next().is_none();
         self.progress.signs.leave(Sign {
             at: crate::clock::instant(),
             stored: self.progress.stored,

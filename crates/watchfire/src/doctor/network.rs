@@ -123,26 +123,24 @@ pub(super) fn lines(subject: &Subject) -> Vec<Check> {
 
 fn look_at(charter: &Charter, peer: NodeId, line: &LineRecord, status: Option<&Value>) -> Check {
     let name = format!("line {peer}");
-    let since = |line: &Value| {
-        let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-        (word("state"), word("since"), word("note"))
-    };
-    match status.map(since) {
-        // A line that is up proves more than another connection would.
-        Some((state, since, _)) if state == "up" => {
-            Check::ok(name, format!("up since {since}"), "a line that is up")
-        }
-        Some((state, since, note)) => {
-            let reach = reach(charter, peer, line);
-            let found = format!("{state} since {since} ({note}); {}", reach.found);
-            let seen = Check::ok(name, found, "a line that is up");
-            let hint = reach.hint.unwrap_or_else(|| {
-                format!("look at {peer} and its `watchfire doctor`: it may be down, or have another charter")
-            });
-            if state == "late" { seen.warn(hint) } else { seen.error(hint) }
-        }
-        None => Check { name, ..reach(charter, peer, line) },
+    let Some(status) = status else { return Check { name, ..reach(charter, peer, line) } };
+    let word = |key: &str| status[key].as_str().unwrap_or_default();
+    let (state, since, via) = (word("state"), word("since"), word("via"));
+    let expected = "a line that is up";
+    if state == "up" && via.is_empty() {
+        // It proves more than another connection would.
+        return Check::ok(name, format!("up since {since}"), expected);
     }
+    let way = if via.is_empty() { String::new() } else { format!(" by way of {via}") };
+    let reach = reach(charter, peer, line);
+    let found = format!("{state}{way} since {since} ({}); {}", word("note"), reach.found);
+    let seen = Check::ok(name, found, expected);
+    let hint = reach.hint.unwrap_or_else(|| {
+        format!(
+            "look at {peer} and its `watchfire doctor`: it may be down, or have another charter"
+        )
+    });
+    if state == "lost" { seen.error(hint) } else { seen.warn(hint) }
 }
 
 /// Whether the other end of a line can be reached, as far as it can be known without the line.

@@ -283,3 +283,35 @@ fn a_node_that_does_not_answer_is_named() {
     federation.start("KOR-1").stop();
     federation.assert_clean("KOR-1");
 }
+
+#[test]
+fn a_line_by_way_of_a_relay_is_doubtful() {
+    let federation = Federation::with("doctor-relay", &["--relay", "USA"]);
+    // KOR listens elsewhere than the charter says: JPN, who dials it, does not get through.
+    let said = federation.line_address("KOR-1").to_string();
+    let elsewhere = {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        free.local_addr().expect("it is bound").to_string()
+    };
+    federation.edit_config("KOR-1", |text| text.replace(&said, &elsewhere));
+    federation.edit_config("JPN-1", |text| {
+        format!("{text}\n[heartbeat]\nfile = \"beat.json\"\nevery_s = 1\n")
+    });
+    let nodes = federation.start_all();
+    wait_for("the two to speak by way of USA-1", || {
+        let line = nodes[0].api.line("KOR-1");
+        if line["state"] == "up" && line["via"] == "USA-1" { Ok(()) } else { Err(line) }
+    });
+    let report = doctor(&federation, "JPN-1").json();
+    let line = check(&report, "line KOR-1");
+    assert_eq!(line["state"], "warning", "{line:#}");
+    assert!(line["found"].to_string().contains("up by way of USA-1 since"), "{line:#}");
+    assert_eq!(check(&report, "line USA-1")["state"], "ok");
+    assert_eq!(errors(&report), Vec::<&str>::new(), "{report:#}");
+    let beat = federation.home("JPN-1").join("beat.json");
+    wait_for("a beat that says so", || {
+        let beat = std::fs::read_to_string(&beat).unwrap_or_default();
+        if beat.contains("\"state\":\"degraded\"") { Ok(()) } else { Err(beat) }
+    });
+    nodes.into_iter().for_each(crate::support::Node::stop);
+}
