@@ -18,6 +18,7 @@
 //! | `counts` | how many entries an audience has, so that what is hidden from a member shows |
 //! | `equivocation` | proof that a node signed two histories |
 //! | `release` | what of a log leaves for whom, for sending, sealing and previews alike |
+//! | `tunnel` | frames sealed between two nodes through a third |
 //! | `receipts` | who stated what about an entry, and when, from a store |
 //! | `charter` | the agreement, its root signatures, rosters and editions |
 //! | `secrets`, `sealed_root` | key files; a root key under a passphrase |

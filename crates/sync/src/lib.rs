@@ -41,6 +41,7 @@
 //! | `preview`, `why` | what a release would send to whom; why somebody has or has not got an entry |
 //! | `counts` | entries of an audience counted, so that what is hidden from a member shows |
 //! | `gossip` | what others witnessed, passed on |
+//! | `relay` | two whose line is down, by way of a third |
 //! | `peer`, `outgoing`, `line`, `clock` | connections, what each peer lacks, pings, clocks that are off |
 //! | `trim` | the notes of a store that was put back |
 //! | `editions` | charters at run time: checked, stored, put in force, passed on |
