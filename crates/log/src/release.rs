@@ -53,21 +53,20 @@ impl fmt::Display for Hidden {
 
 impl Charter {
     /// Whether the node `relay` may carry ciphertext between two nodes of other partners: the charter has
-    /// its partner among the relays and a connected line between the two, and neither of them withholds
-    /// from it. What goes by file or one way stays so.
+    /// its partner among the relays, all three nodes, and a connected line between the two, and neither
+    /// of them withholds from it. What goes by file or one way stays so.
     pub fn may_relay(&self, relay: NodeId, ends: [NodeId; 2]) -> bool {
-        let agreement = self.agreement();
-        let partner = relay.partner();
-        let line = agreement
-            .lines
-            .iter()
-            .find(|line| ends == [line.from, line.to] || ends == [line.to, line.from]);
-        agreement.relays.contains(&partner)
-            && self.node(relay).is_some()
-            && ends
-                .iter()
-                .all(|end| end.partner() != partner && self.releases(end.partner(), partner))
-            && line.is_some_and(|line| matches!(line.carrier, Carrier::Quic | Carrier::Tcp))
+        let (agreement, partner) = (self.agreement(), relay.partner());
+        let connected = agreement.lines.iter().any(|line| {
+            (ends == [line.from, line.to] || ends == [line.to, line.from])
+                && matches!(line.carrier, Carrier::Quic | Carrier::Tcp)
+        });
+        let releases =
+            |end: &NodeId| end.partner() != partner && self.releases(end.partner(), partner);
+        connected
+            && agreement.relays.contains(&partner)
+            && [relay].iter().chain(&ends).all(|node| self.node(*node).is_some())
+            && ends.iter().all(releases)
     }
 
     /// What `partner` sees now of an entry of `origin` for `audience`.

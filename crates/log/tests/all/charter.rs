@@ -2,8 +2,8 @@
 
 use watchfire_log::testing::{SeededRng, charter, charter_with};
 use watchfire_log::{
-    Carrier, Charter, CharterDraft, Editions, Error, Fingerprint, NodeSecrets, Realm, RootSecret,
-    SigningKey,
+    Carrier, Charter, CharterDraft, Editions, Error, Fingerprint, LineRecord, NodeSecrets, Realm,
+    RootSecret, SigningKey,
 };
 
 use crate::common::{self, node, partner};
@@ -67,6 +67,12 @@ fn relays_are_agreed_and_carry_for_others_alone() {
         let charter = by_usa(carrier).charter;
         assert_eq!(may("USA-1", "JPN-1", "KOR-1", &charter), expected, "{carrier:?}");
     }
+    let gone = charter_with(&realm, &nodes, 7, |agreement| {
+        agreement.relays.insert(partner("USA"));
+        let (from, to) = (node("JPN-1"), node("KOR-2"));
+        agreement.lines.push(LineRecord { from, to, carrier: Carrier::Tcp });
+    });
+    assert!(!may("USA-1", "JPN-1", "KOR-2", &gone.charter), "a line to a node on no roster");
     let mut draft = world.charter.draft();
     let mut roster = world.charter.rosters()[&partner("JPN")].clone();
     roster.number += 1;

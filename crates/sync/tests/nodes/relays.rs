@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use log::{Agreement, Carrier, Precedence};
+use log::{Agreement, Carrier, LineRecord, Precedence, TunnelEnds, TunnelOffer};
 use sync::wire::{Message, Relay, RelayPart};
 use sync::{Arrival, Level, LineState};
 
@@ -147,6 +147,26 @@ fn frames_that_are_forged_repeated_or_of_others_change_nothing() {
     assert_eq!(cluster.node(KOR).relay_to(jpn), Some(usa), "the tunnel is still there");
     cluster.append(KOR, "JPN+KOR", "second", Level::All);
     assert_eq!(cluster.texts(JPN), ["first", "second"]);
+}
+
+#[test]
+fn a_node_on_no_roster_is_refused_though_a_line_names_it() {
+    let mut cluster = three(|agreement| {
+        usa_relays(agreement);
+        let (from, to) = ("JPN-2".parse().unwrap(), "KOR-1".parse().unwrap());
+        agreement.lines.push(LineRecord { from, to, carrier: Carrier::Tcp });
+    });
+    let ends = TunnelEnds { from: "JPN-2".parse().unwrap(), to: cluster.hosts[KOR].id };
+    let key = cluster.charter.secrets[&cluster.hosts[JPN].id].key.clone();
+    let realm = cluster.charter.charter.realm().clone();
+    let (bytes, _) = TunnelOffer::make(&realm, ends, cluster.now, &key, &mut cluster.rng);
+    let (TunnelEnds { from, to }, precedence) = (ends, Precedence::Flash);
+    for part in [RelayPart::Offer, RelayPart::Answer, RelayPart::Sealed] {
+        let frame = Relay { from, to, precedence, part, bytes: bytes.clone() };
+        cluster.deliver(USA, KOR, Message::Relay(frame).encode());
+    }
+    assert_eq!(cluster.node(KOR).counters().relayed_refused, 3);
+    assert!(relayed(&cluster, KOR, USA).is_empty());
 }
 
 #[test]
