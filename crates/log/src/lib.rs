@@ -115,5 +115,5 @@ pub use stored::{StoredFacts, stored_facts};
 pub use subtrees::Subtrees;
 pub use tiles::{Leaves, Progress, TILE_WIDTH, Tile, TileAudit, TileFault, leaf_hashes, tile_root};
 pub use trim::{Trim, TrimmedLog, trim_after};
-pub use tunnel::{PendingTunnel, SEALED_EXTRA_BYTES, Tunnel, TunnelEnds, TunnelOffer};
+pub use tunnel::{PendingTunnel, Tunnel, TunnelEnds, TunnelOffer};
 pub use writer::{Appended, Draft, EPOCH_AGE_MAX, EPOCH_ENTRIES_MAX, LaneWriter};

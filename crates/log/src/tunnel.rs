@@ -39,7 +39,7 @@ const OFFER_MAGIC: [u8; 4] = *b"WFU\x01";
 const ANSWER_MAGIC: [u8; 4] = *b"WFV\x01";
 const SIGNATURE_BYTES: usize = 64;
 /// What sealing adds to a frame.
-pub const SEALED_EXTRA_BYTES: usize = 8 + TAG_BYTES;
+const SEALED_EXTRA_BYTES: usize = 8 + TAG_BYTES;
 
 /// Who speaks with whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,11 +150,6 @@ impl TunnelOffer {
 }
 
 impl PendingTunnel {
-    /// For whom the offer was.
-    pub const fn to(&self) -> NodeId {
-        self.ends.to
-    }
-
     /// Takes the answer that `answerer` signed: this end.
     pub fn accept(&self, bytes: &[u8], answerer: &VerifyingKey) -> Result<Tunnel, Error> {
         let mut reader = Reader::new("a tunnel's answer", bytes);
@@ -201,12 +196,12 @@ impl Tunnel {
 
     /// Seals one frame.
     pub fn seal(&mut self, precedence: Precedence, frame: &[u8]) -> Vec<u8> {
-        let counter = &mut self.sent[precedence as usize];
+        let counter = &mut self.sent[usize::from(precedence.code())];
         *counter += 1;
         let mut bytes = Vec::with_capacity(frame.len() + SEALED_EXTRA_BYTES);
         bytes.put_u64(*counter);
         bytes.put(frame);
-        let (nonce, aad) = (nonce(precedence, *counter), Aad::from([precedence as u8]));
+        let (nonce, aad) = (nonce(precedence, *counter), Aad::from([precedence.code()]));
         let tag = self
             .seal
             .seal_in_place_separate_tag(nonce, aad, &mut bytes[8..])
@@ -219,22 +214,22 @@ impl Tunnel {
     pub fn open(&mut self, precedence: Precedence, sealed: &[u8]) -> Option<Vec<u8>> {
         let (counter, sealed) = sealed.split_first_chunk::<8>()?;
         let counter = u64::from_be_bytes(*counter);
-        let newest = self.received[precedence as usize];
+        let newest = self.received[usize::from(precedence.code())];
         let (frame, tag) = sealed.split_at(sealed.len().checked_sub(TAG_BYTES)?);
         if counter <= newest {
             return None;
         }
         let mut out = vec![0; frame.len()];
-        let (nonce, aad) = (nonce(precedence, counter), Aad::from([precedence as u8]));
+        let (nonce, aad) = (nonce(precedence, counter), Aad::from([precedence.code()]));
         self.open.open_separate_gather(nonce, aad, frame, tag, &mut out).ok()?;
-        self.received[precedence as usize] = counter;
+        self.received[usize::from(precedence.code())] = counter;
         Some(out)
     }
 }
 
 fn nonce(precedence: Precedence, counter: u64) -> Nonce {
     let mut bytes = [0; 12];
-    bytes[0] = precedence as u8;
+    bytes[0] = precedence.code();
     bytes[4..].copy_from_slice(&counter.to_be_bytes());
     Nonce::assume_unique_for_key(bytes)
 }

@@ -723,17 +723,17 @@ impl Node {
         let patience = self.config.scale(limits::GAP_ASK_AFTER);
         for (log, copy) in &mut self.copies {
             let size = copy.received();
-            let gap = copy.newest() > size && log.node != self.me;
-            copy.filling = match copy.filling {
-                Some((at, since)) if gap && at == size && turn.elapsed - since < patience => {
-                    Some((at, since))
-                }
-                Some((at, _)) if gap && at == size => {
-                    wanted.push((*log, size));
-                    Some((size, turn.elapsed))
-                }
-                _ => gap.then_some((size, turn.elapsed)),
-            };
+            if log.node == self.me || copy.newest() == size {
+                copy.filling = None;
+                continue;
+            }
+            let since = copy.filling.filter(|(at, _)| *at == size).map(|(_, since)| since);
+            let overdue = since.is_some_and(|since| turn.elapsed - since >= patience);
+            if overdue {
+                wanted.push((*log, size));
+            }
+            let since = since.filter(|_| !overdue).unwrap_or(turn.elapsed);
+            copy.filling = Some((size, since));
         }
         for (log, from) in wanted {
             self.want(log.node, log, from, turn);

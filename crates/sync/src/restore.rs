@@ -121,10 +121,10 @@ impl Node {
             let copy = Mirrored::new(LaneMirror::new(realm, partner, head));
             self.copies.insert(log, copy);
             if let Some(value) = store.meta(&Gap::name(&log))? {
-                let got = || format!("{} bytes about {log}", value.len());
-                let expected = "a gap as notes tell it";
-                let gap =
-                    Gap::read(&value).ok_or_else(|| Error::Restore { expected, got: got() })?;
+                let gap = Gap::read(&value).ok_or_else(|| Error::Restore {
+                    expected: "a gap as notes tell it",
+                    got: format!("{} bytes about {log}", value.len()),
+                })?;
                 self.copy_mut(&log).add_gap(Some(gap));
             }
             if let Some(value) = store.meta(&Late::name(&log))? {

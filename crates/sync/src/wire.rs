@@ -175,7 +175,7 @@ impl Relay {
             out.extend_from_slice(node.partner().as_bytes());
             out.extend_from_slice(&node.number().to_be_bytes());
         }
-        out.push(self.precedence as u8);
+        out.push(self.precedence.code());
         out.push(match self.part {
             RelayPart::Offer => 1,
             RelayPart::Answer => 2,
@@ -186,10 +186,9 @@ impl Relay {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let (from, to) = (reader.node()?, reader.node()?);
-        let precedence = usize::from(reader.u8("a precedence")?);
-        let precedence = Precedence::ALL.get(precedence).copied();
-        let precedence =
-            precedence.ok_or_else(|| reader.error("a precedence from 0 to 3", "more"))?;
+        let code = reader.u8("a precedence")?;
+        let precedence = Precedence::from_code(code)
+            .ok_or_else(|| reader.error("a precedence from 0 to 3", code.to_string()))?;
         let part = match reader.u8("a part of a tunnel")? {
             1 => RelayPart::Offer,
             2 => RelayPart::Answer,

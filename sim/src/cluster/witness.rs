@@ -424,11 +424,12 @@ impl Witness {
         })
     }
 
+    fn has_told(&self, seen: &Seen<'_>, entry: &EntryId) -> bool {
+        self.told.get(&seen.host).is_some_and(|told| told.statements.contains(entry))
+    }
+
     /// A statement that an honest host may read and has not told, while another honest one has.
     fn untold(&self, hosts: &[Seen<'_>], liar: Option<&Liar>) -> Option<String> {
-        let has = |seen: &Seen<'_>, entry: &EntryId| {
-            self.told.get(&seen.host).is_some_and(|told| told.statements.contains(entry))
-        };
         for seen in self.honest(hosts) {
             let Some(node) = seen.node else { continue };
             for (entry, (_, audience)) in &self.contents {
@@ -436,8 +437,12 @@ impl Witness {
                 let lied = self.is_liar(entry.log.node, hosts);
                 let hidden = liar.is_some_and(|l| l.hidden.contains(&(entry.log, seen.host)));
                 let excused = lied && (self.liar_signed_twice || hidden);
-                let kept = || self.honest(hosts).any(|other| has(other, entry));
-                if due && !excused && !has(seen, entry) && kept() && !self.is_cut_off(hosts, entry)
+                let kept = || self.honest(hosts).any(|other| self.has_told(other, entry));
+                if due
+                    && !excused
+                    && !self.has_told(seen, entry)
+                    && kept()
+                    && !self.is_cut_off(hosts, entry)
                 {
                     let gap = node.gap(&entry.log);
                     return Some(format!("{} never told {entry} (gap {gap:?})", seen.id));
@@ -451,12 +456,7 @@ impl Witness {
     /// host that told it.
     fn is_cut_off(&self, hosts: &[Seen<'_>], entry: &EntryId) -> bool {
         let origin = hosts.iter().find(|seen| seen.id == entry.log.node);
-        let mut told = self
-            .honest(hosts)
-            .filter(|seen| {
-                self.told.get(&seen.host).is_some_and(|told| told.statements.contains(entry))
-            })
-            .peekable();
+        let mut told = self.honest(hosts).filter(|seen| self.has_told(seen, entry)).peekable();
         origin.is_some_and(|seen| seen.disk.was_rolled_back)
             && told.peek().is_some()
             && told.all(|seen| durable_size(seen.disk, &entry.log) <= entry.index)
@@ -532,16 +532,14 @@ impl Witness {
         let mut failures = Vec::new();
         for acknowledged in &self.acknowledged {
             let Acknowledged { entry, content, level, held } = acknowledged;
-            let told = |seen: &&Seen<'_>| {
-                let told = self.told.get(&seen.host);
-                told.is_some_and(|told| told.statements.contains(entry))
-            };
-            let kept = hosts.iter().any(|seen| seen.id == entry.log.node && told(&seen));
+            let kept =
+                hosts.iter().any(|seen| seen.id == entry.log.node && self.has_told(seen, entry));
             let same = self.contents.get(entry).is_some_and(|(known, _)| known == content);
             // `local` survives a crash, not the loss of the disk, which a rollback is; and what none
             // but a byzantine partner held beside it nobody must return.
             let gone = rolled_back
-                && (!self.honest(hosts).any(|seen| told(&seen)) || self.is_cut_off(hosts, entry));
+                && (!self.honest(hosts).any(|seen| self.has_told(seen, entry))
+                    || self.is_cut_off(hosts, entry));
             let excused = gone && (*level == Level::Local || !held);
             let found = kept && same;
             if !found && !excused {

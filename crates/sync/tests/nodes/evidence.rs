@@ -31,6 +31,17 @@ fn by_kor(
     made.unwrap().batch
 }
 
+/// KOR's own process stops, and whoever holds its key speaks to both others; its PRIORITY lane.
+fn impersonated(cluster: &mut Cluster) -> LogId {
+    let log = cluster.node(KOR).own_log(Precedence::Priority);
+    cluster.stop(KOR);
+    let peer = cluster.hosts[KOR].id;
+    for host in [JPN, USA] {
+        cluster.input(host, sync::Input::Connected { peer });
+    }
+    log
+}
+
 fn frame(batch: &Batch) -> Vec<u8> {
     Message::Batch { complete: true, batch: batch.as_bytes().clone() }.encode()
 }
@@ -97,9 +108,7 @@ fn steps_of_the_own_clock_and_a_peer_that_is_off_are_told() {
 #[test]
 fn two_histories_shown_to_two_partners_convict_and_suspend() {
     let mut cluster = Cluster::three();
-    // KOR's own process stops; whoever holds its key signs two continuations.
-    let log: LogId = cluster.node(KOR).own_log(Precedence::Priority);
-    cluster.stop(KOR);
+    let log = impersonated(&mut cluster);
     let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
     let head = LogHead::start(log);
     let (one, other) = (
@@ -107,9 +116,6 @@ fn two_histories_shown_to_two_partners_convict_and_suspend() {
         by_kor(&mut cluster, &head, &charter, "other", at),
     );
     let peer = cluster.hosts[KOR].id;
-    for host in [JPN, USA] {
-        cluster.input(host, sync::Input::Connected { peer });
-    }
     cluster.clear();
     cluster.deliver(KOR, JPN, frame(&one));
     cluster.deliver(KOR, USA, frame(&other));
@@ -141,8 +147,7 @@ fn two_histories_shown_to_two_partners_convict_and_suspend() {
 #[test]
 fn two_histories_are_recognised_by_what_was_stored_before_a_restart() {
     let mut cluster = Cluster::three();
-    let log: LogId = cluster.node(KOR).own_log(Precedence::Priority);
-    cluster.stop(KOR);
+    let log = impersonated(&mut cluster);
     cluster.disconnect(JPN, USA);
     let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
     let head = LogHead::start(log);
@@ -150,10 +155,6 @@ fn two_histories_are_recognised_by_what_was_stored_before_a_restart() {
         by_kor(&mut cluster, &head, &charter, "one", at),
         by_kor(&mut cluster, &head, &charter, "other", at),
     );
-    let peer = cluster.hosts[KOR].id;
-    for host in [JPN, USA] {
-        cluster.input(host, sync::Input::Connected { peer });
-    }
     cluster.deliver(KOR, JPN, frame(&one));
     cluster.deliver(KOR, USA, frame(&other));
     // JPN comes further, so that its newest checkpoint has another size than USA's.
@@ -172,16 +173,11 @@ fn two_histories_are_recognised_by_what_was_stored_before_a_restart() {
 #[test]
 fn a_second_history_that_fills_a_gap_is_shown_to_those_who_know_better() {
     let mut cluster = Cluster::three();
-    let log: LogId = cluster.node(KOR).own_log(Precedence::Priority);
-    cluster.stop(KOR);
+    let log = impersonated(&mut cluster);
     let (charter, at) = (cluster.charter.charter.clone(), cluster.now);
     let start = LogHead::start(log);
     let first = by_kor(&mut cluster, &start, &charter, "one", at);
     let other = by_kor(&mut cluster, &start, &charter, "other", at);
-    let peer = cluster.hosts[KOR].id;
-    for host in [JPN, USA] {
-        cluster.input(host, sync::Input::Connected { peer });
-    }
     cluster.deliver(KOR, USA, frame(&first));
     let head = cluster.hosts[USA].store.head(&log).unwrap().unwrap();
     let second = by_kor(&mut cluster, &head, &charter, "two", at);

@@ -100,24 +100,26 @@ impl LineTable {
     }
 
     pub(super) fn send(&self, peer: NodeId, precedence: Precedence, bytes: Arc<[u8]>) {
-        if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
-            let lane = Precedence::ALL.iter().position(|p| *p == precedence).unwrap_or(3);
-            outbox.push(lane, bytes);
+        if let Some(outbox) = self.outbox(peer) {
+            outbox.push(usize::from(precedence.code()), bytes);
         }
     }
 
     /// Queues a frame that goes on for others, unless much waits: a line is not closed for them.
     pub(super) fn pass(&self, peer: NodeId, precedence: Precedence, bytes: Arc<[u8]>) {
-        if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
-            let lane = Precedence::ALL.iter().position(|p| *p == precedence).unwrap_or(3);
-            outbox.pass(lane, bytes);
+        if let Some(outbox) = self.outbox(peer) {
+            outbox.pass(usize::from(precedence.code()), bytes);
         }
     }
 
     pub(super) fn close(&self, peer: NodeId, why: &str) {
-        if let Some((_, outbox)) = self.0.get(&peer).and_then(|row| row.connection.as_ref()) {
+        if let Some(outbox) = self.outbox(peer) {
             outbox.close(why.to_owned());
         }
+    }
+
+    fn outbox(&self, peer: NodeId) -> Option<&Outbox> {
+        self.0.get(&peer)?.connection.as_ref().map(|(_, outbox)| outbox)
     }
 
     pub(super) fn measured(

@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::{App, Problem};
-use crate::core::items::{LaneItem, LineState};
+use crate::core::items::{LaneItem, LineItem, LineState};
 use crate::core::{Histogram, Metrics, Question};
 use crate::heartbeat::Beats;
 
@@ -55,37 +55,33 @@ fn text(metrics: &Metrics) -> String {
     page.0
 }
 
+/// What a line has to tell, if it is known.
+type LineFigure = fn(&LineItem) -> Option<f64>;
+
+/// Name, help and figure of each line.
+const LINE_FIGURES: [(&str, &str, LineFigure); 4] = [
+    ("watchfire_line_up", "1 if the line is up", |line| {
+        Some(f64::from(u8::from(line.state == LineState::Up)))
+    }),
+    ("watchfire_line_relayed", "1 if a third node carries for the two", |line| {
+        Some(f64::from(u8::from(line.via.is_some())))
+    }),
+    ("watchfire_line_lag_seconds", "Half of the shortest recent round trip", |line| {
+        line.lag_ms.map(|lag_ms| lag_ms / 1e3)
+    }),
+    ("watchfire_line_clock_offset_seconds", "The other node's clock minus ours", |line| {
+        line.clock_offset_ms.map(|offset_ms| offset_ms / 1e3)
+    }),
+];
+
 fn lines(page: &mut Page, metrics: &Metrics) {
-    page.family("watchfire_line_up", "gauge", "1 if the line is up");
-    for line in &metrics.status.lines {
-        let up = u64::from(line.state == LineState::Up);
-        page.sample("watchfire_line_up", &format!("peer=\"{}\"", line.id), up);
-    }
-    page.family("watchfire_line_lag_seconds", "gauge", "Half of the shortest recent round trip");
-    for line in &metrics.status.lines {
-        if let Some(lag_ms) = line.lag_ms {
-            page.sample(
-                "watchfire_line_lag_seconds",
-                &format!("peer=\"{}\"", line.id),
-                lag_ms / 1e3,
-            );
+    for (name, help, figure) in LINE_FIGURES {
+        page.family(name, "gauge", help);
+        for line in &metrics.status.lines {
+            if let Some(figure) = figure(line) {
+                page.sample(name, &format!("peer=\"{}\"", line.id), figure);
+            }
         }
-    }
-    page.family(
-        "watchfire_line_clock_offset_seconds",
-        "gauge",
-        "The other node's clock minus ours",
-    );
-    for line in &metrics.status.lines {
-        if let Some(offset_ms) = line.clock_offset_ms {
-            let labels = format!("peer=\"{}\"", line.id);
-            page.sample("watchfire_line_clock_offset_seconds", &labels, offset_ms / 1e3);
-        }
-    }
-    page.family("watchfire_line_relayed", "gauge", "1 if a third node carries for the two");
-    for line in &metrics.status.lines {
-        let relayed = u64::from(line.via.is_some());
-        page.sample("watchfire_line_relayed", &format!("peer=\"{}\"", line.id), relayed);
     }
     page.family("watchfire_line_waiting_frames", "gauge", "Frames queued for a line");
     page.waiting("watchfire_line_waiting_frames", metrics, |(frames, _)| frames);
