@@ -222,6 +222,18 @@ impl Cluster {
         self.stalled.insert((one.min(other), one.max(other)));
     }
 
+    /// The line loses the first batch that waits on it.
+    pub(crate) fn lose_a_batch(&mut self, from: usize, to: usize) {
+        let is_batch = |(a, b, input): &(usize, usize, Input)| match input {
+            Input::Received { bytes, .. } if (*a, *b) == (from, to) => {
+                matches!(Message::decode(bytes), Ok(Message::Batch { .. }))
+            }
+            _ => false,
+        };
+        let place = self.waiting.iter().position(is_batch).expect("a batch waits");
+        self.waiting.remove(place);
+    }
+
     /// Everything that waited between two hosts passes.
     pub(crate) fn unstall(&mut self, one: usize, other: usize) {
         self.stalled.remove(&(one.min(other), one.max(other)));

@@ -87,6 +87,34 @@ fn a_store_put_back_begins_a_new_incarnation_and_the_tail_returns_from_several_p
 }
 
 #[test]
+fn a_part_of_the_tail_that_a_line_lost_is_returned_again() {
+    let mut cluster = Cluster::three();
+    cluster.append(KOR, "JPN+KOR+USA", "kept", Level::All);
+    let backup = cluster.hosts[KOR].store.clone();
+    for text in ["usa 1", "usa 2", "usa 3"] {
+        cluster.append(KOR, "KOR+USA", text, Level::Local);
+    }
+    cluster.stop(KOR);
+    cluster.hosts[KOR].store = backup;
+    cluster.start(KOR);
+    cluster.clear();
+    // JPN returns hashes, which USA's copies then fill: all but the first, which is lost.
+    cluster.connect(JPN, KOR);
+    cluster.hosts[USA].held_loads = Some(Vec::new());
+    cluster.connect(KOR, USA);
+    cluster.stall(KOR, USA);
+    cluster.read_again(USA);
+    cluster.lose_a_batch(USA, KOR);
+    cluster.unstall(KOR, USA);
+    let got = cluster.texts(KOR).len();
+    assert!(got < 3, "expected a lost batch to be missed, got {got} statements");
+    cluster.run_for(25_000);
+    let mut texts = cluster.texts(KOR);
+    texts.sort();
+    assert_eq!(texts, ["usa 1", "usa 2", "usa 3"]);
+}
+
+#[test]
 fn what_was_on_its_way_into_the_store_is_returned_too() {
     let mut cluster = Cluster::three();
     cluster.append(KOR, "JPN+KOR", "kept", Level::All);
