@@ -126,6 +126,13 @@ fn take(stream: impl Read + Write, status: u16) -> Value {
     serde_json::from_slice(&body).expect("a beat is JSON")
 }
 
+/// A federation whose KOR-1 beats to a service that listens.
+fn watched(name: &str) -> (Federation, Service) {
+    let (federation, service) = (Federation::new(name), Service::start(any()));
+    beat_to(&federation, service.address);
+    (federation, service)
+}
+
 /// Has the node of KOR beat to `address`.
 fn beat_to(federation: &Federation, address: SocketAddr) {
     federation.edit_config("KOR-1", |text| {
@@ -155,9 +162,7 @@ fn figure(node: &Node, name: &str) -> u64 {
 
 #[test]
 fn beats_come_and_stop_with_the_node() {
-    let federation = Federation::new("heartbeat");
-    let service = Service::start(any());
-    beat_to(&federation, service.address);
+    let (federation, service) = watched("heartbeat");
     let korea = federation.start("KOR-1");
     let beat = service.next();
     let names: BTreeSet<&str> =
@@ -198,9 +203,7 @@ fn beats_come_and_stop_with_the_node() {
 
 #[test]
 fn a_store_that_fails_silences_the_node() {
-    let federation = Federation::new("heartbeat-store");
-    let service = Service::start(any());
-    beat_to(&federation, service.address);
+    let (federation, service) = watched("heartbeat-store");
     // A write beyond the limit is to fail rather than to end the process.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_watchfire")]);
@@ -232,9 +235,7 @@ fn a_store_that_fails_silences_the_node() {
 
 #[test]
 fn a_service_that_takes_no_beats_is_a_finding_and_holds_nobody_up() {
-    let federation = Federation::new("heartbeat-service");
-    let service = Service::start(any());
-    beat_to(&federation, service.address);
+    let (federation, service) = watched("heartbeat-service");
     let korea = federation.start("KOR-1");
     service.next();
     service.status.store(500, Ordering::SeqCst);
