@@ -293,8 +293,12 @@ impl Control {
         self.has_room(place, wire, in_flight).then(|| self.paced_at(place))
     }
 
-    /// A unit left.
+    /// A unit left. While starting no pace is known, and so none is owed: what leaves then must not be
+    /// paid for at the rate that was assumed.
     pub(super) fn sent(&mut self, wire: usize, now: Timestamp) {
+        if self.starting.is_some() {
+            return;
+        }
         let from = self.next_at.max(now + -CREDIT);
         self.next_at = from + delta(wire as f64 / self.rate);
     }

@@ -57,6 +57,8 @@ struct Model {
     flash_sent: VecDeque<Timestamp>,
     flash_delays_ms: Vec<f64>,
     routine_bytes: usize,
+    /// When the backlog begins.
+    bulk_at: Timestamp,
 }
 
 impl Model {
@@ -74,6 +76,7 @@ impl Model {
             flash_sent: VecDeque::new(),
             flash_delays_ms: Vec::new(),
             routine_bytes: 0,
+            bulk_at: start,
         }
     }
 
@@ -106,6 +109,7 @@ impl Model {
                 self.out.under_way.front().map(|(at, _)| *at),
                 self.back.under_way.front().map(|(at, _)| *at),
                 Some(self.flash_at),
+                Some(self.bulk_at).filter(|at| *at > self.now),
                 Some(end),
             ];
             self.now = next.into_iter().flatten().min().unwrap_or(end).max(self.now);
@@ -134,10 +138,11 @@ impl Model {
             self.flash_sent.push_back(self.now);
             self.flash_at = self.now + self.flash_every;
         }
-        while self.near.wants(ROUTINE) {
-            self.near.push(ROUTINE, [3; 1_100].into());
-        }
-        while let Some(segment) = self.near.poll(self.now) {
+        loop {
+            while self.now >= self.bulk_at && self.near.wants(ROUTINE) {
+                self.near.push(ROUTINE, [3; 1_100].into());
+            }
+            let Some(segment) = self.near.poll(self.now) else { break };
             self.out.send(segment, self.now);
         }
         while let Some(segment) = self.far.poll(self.far_now()) {
@@ -187,6 +192,24 @@ fn urgent_frames_wait_for_about_one_segment_and_bulk_fills_the_line() {
         assert!(wait <= allowed, "{rate} bit/s, {base:?}: FLASH waited {wait} of {allowed} ms");
         assert!(share >= share_min, "{rate} bit/s, {base:?}: bulk had {share} of the line");
     }
+}
+
+#[test]
+fn what_left_before_the_rate_was_known_is_not_paid_for_later() {
+    // Two hundred FLASH frames that never filled the line, then a backlog and a far end that pauses.
+    let mut model = Model::new(1e9, ms(0));
+    model.flash_every = ms(2);
+    model.bulk_at = at_s(1);
+    model.run_until(at_s(1));
+    model.flash_every = ms(237);
+    model.run_until(at_s(1) + ms(100));
+    model.out.free_at = model.now + ms(20);
+    model.run_until(at_s(1) + ms(200));
+    assert!(model.near.measured().rate_bytes.is_some(), "a queue stood");
+    model.reset();
+    model.run_until(at_s(2));
+    let share = model.share(0.8);
+    assert!(share > 0.2, "bulk had {share} of the line");
 }
 
 #[test]
