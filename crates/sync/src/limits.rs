@@ -32,8 +32,9 @@ pub const WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of own newest batches kept in memory per log, so that a peer that keeps up costs no reads:
 /// [`WINDOW_BYTES_MAX`], what is being sealed and stored meanwhile, and as much again.
 pub const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes asked of the store in one read for a peer that catches up.
-pub const LOAD_BYTES_MAX: usize = 512 * 1024;
+/// Bytes asked of the store in one read for a peer that catches up; as much again may be read ahead of
+/// what was sent.
+pub const LOAD_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of verified batches of one mirrored log that wait for the store. Beyond it frames of that
 /// log are dropped and asked for again once there is room.
 pub const MIRROR_PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use base::{TimeDelta, Timestamp};
+use log::Batch;
 
 use crate::api::Op;
 use crate::bugs::{self, Bug};
@@ -21,6 +22,9 @@ pub(crate) struct Outgoing {
     under_way_bytes: usize,
     /// The read in flight for this log, if it is behind the cache.
     pub(crate) load: Option<Op>,
+    /// Batches read ahead of what was sent, in order.
+    ready: VecDeque<Batch>,
+    ready_bytes: usize,
     /// When to send again what is not reported durable, and the wall time after that.
     resend_at: Option<Timestamp>,
     resend_after: TimeDelta,
@@ -36,6 +40,8 @@ impl Outgoing {
             under_way: VecDeque::new(),
             under_way_bytes: 0,
             load: None,
+            ready: VecDeque::new(),
+            ready_bytes: 0,
             resend_at: None,
             resend_after: limits::RESEND_AFTER,
             moved_at: None,
@@ -53,6 +59,40 @@ impl Outgoing {
     /// Whether another batch may be sent, with so many bytes under way at most.
     pub(crate) fn has_room(&self, window: usize) -> bool {
         self.under_way.is_empty() || self.under_way_bytes < window
+    }
+
+    /// Keeps what a read gave as far as it continues what was sent or read before; whether any does.
+    pub(crate) fn keep(&mut self, batches: Vec<Batch>) -> bool {
+        let before = self.ready.len();
+        for batch in batches {
+            let next = self.read_from();
+            if batch.first() <= next && batch.end() > next {
+                self.ready_bytes += batch.as_bytes().len();
+                self.ready.push_back(batch);
+            }
+        }
+        self.ready.len() > before
+    }
+
+    /// Takes the batch to send next out of what was read.
+    pub(crate) fn take_ready(&mut self) -> Option<Batch> {
+        loop {
+            let batch = self.ready.pop_front()?;
+            self.ready_bytes -= batch.as_bytes().len();
+            if batch.first() <= self.sent && batch.end() > self.sent {
+                return Some(batch);
+            }
+        }
+    }
+
+    /// The entry from which on nothing was sent or read.
+    pub(crate) fn read_from(&self) -> u64 {
+        self.ready.back().map_or(self.sent, |batch| batch.end().max(self.sent))
+    }
+
+    /// Whether so little is read ahead that the next read is due.
+    pub(crate) const fn reads_ahead(&self) -> bool {
+        self.load.is_none() && self.ready_bytes < limits::LOAD_BYTES_MAX
     }
 
     /// A batch that ends at `end` was sent.
@@ -73,6 +113,17 @@ impl Outgoing {
             return;
         }
         self.held = size;
+        if now.as_nanos() / 200_000_000 != self.moved_at.map_or(0, |x| x.as_nanos()) / 200_000_000 {
+            eprintln!(
+                "HOLD {:.2} held {} sent {} under {} ready {} load {}",
+                now.as_nanos() as f64 / 1e9 % 1000.0,
+                self.held,
+                self.sent,
+                self.under_way_bytes,
+                self.ready_bytes,
+                self.load.is_some()
+            );
+        }
         self.moved_at = Some(now);
         self.sent = self.sent.max(size);
         while self.under_way.front().is_some_and(|(end, _)| *end <= size) {
@@ -98,6 +149,8 @@ impl Outgoing {
         self.under_way.clear();
         self.under_way_bytes = 0;
         self.load = None;
+        self.ready.clear();
+        self.ready_bytes = 0;
         self.resend_at = None;
     }
 

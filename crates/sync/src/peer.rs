@@ -396,18 +396,31 @@ impl Node {
         loop {
             let Some(outgoing) = self.outgoing(peer, &log) else { return };
             let next = outgoing.sent();
-            if next >= size || outgoing.load.is_some() || !outgoing.has_room(window) {
-                return;
+            if next >= size || !outgoing.has_room(window) {
+                break;
             }
-            let own = self.lanes.get(&log.lane).filter(|lane| lane.log() == log);
-            let Some(batch) = own.and_then(|lane| lane.cached(next)).cloned() else {
-                let task = LoadTask { peer, log, purpose: LoadPurpose::Follow };
-                let op = self.load(task, next, turn);
-                self.outgoing(peer, &log).expect("it was there").load = Some(op);
-                return;
-            };
+            let ready = outgoing.take_ready();
+            let Some(batch) = ready.or_else(|| self.cached(&log, next)) else { break };
             self.send_batch(peer, &batch, turn);
         }
+        self.read_ahead(peer, log, size, turn);
+    }
+
+    fn cached(&self, log: &LogId, first: u64) -> Option<Batch> {
+        let own = self.lanes.get(&log.lane).filter(|lane| lane.log() == *log);
+        own.and_then(|lane| lane.cached(first)).cloned()
+    }
+
+    /// Reads what a peer will be sent next and is not in memory, so that the line never waits for the
+    /// disk twice.
+    fn read_ahead(&mut self, peer: NodeId, log: LogId, size: u64, turn: &mut Turn<'_>) {
+        let Some(outgoing) = self.outgoing(peer, &log) else { return };
+        let from = outgoing.read_from();
+        if from >= size || !outgoing.reads_ahead() || self.cached(&log, from).is_some() {
+            return;
+        }
+        let op = self.load(LoadTask { peer, log, purpose: LoadPurpose::Follow }, from, turn);
+        self.outgoing(peer, &log).expect("it was there").load = Some(op);
     }
 
     fn send_batch(&mut self, peer: NodeId, batch: &Batch, turn: &mut Turn<'_>) {
@@ -452,18 +465,8 @@ impl Node {
             return;
         }
         outgoing.load = None;
-        let window = self.window(peer);
-        let mut sent_any = false;
-        for batch in batches {
-            let Some(outgoing) = self.outgoing(peer, &log) else { return };
-            let continues = batch.first() <= outgoing.sent() && batch.end() > outgoing.sent();
-            if !continues || !outgoing.has_room(window) {
-                break;
-            }
-            self.send_batch(peer, &batch, turn);
-            sent_any = true;
-        }
-        if sent_any {
+        // Where the store lacks what it had, `loaded` has said so; the next tick tries again.
+        if outgoing.keep(batches) {
             self.pump(peer, log, turn);
         }
     }
