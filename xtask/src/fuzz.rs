@@ -82,7 +82,8 @@ pub(crate) fn run(given: &Given) -> Result<ExitCode, Error> {
 fn names(root: &Path) -> Result<Vec<String>, Error> {
     let path = root.join("sim/src/decoders.rs");
     let text = std::fs::read_to_string(&path).map_err(|source| Error::File { path, source })?;
-    let named = text.lines().filter_map(|line| line.trim().strip_prefix("name: \""));
+    let table = text.split("\n];").next().unwrap_or_default();
+    let named = table.split("name: \"").skip(1);
     Ok(named.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect())
 }
 
@@ -184,5 +185,22 @@ impl Fuzzed<'_> {
         }
         eprintln!("{}: {kept} of {} inputs kept, {kept_bytes} bytes", self.name, files.len());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_corpus_has_a_decoder_of_its_name() {
+        let root = tree::root();
+        let mut names = names(&root).unwrap();
+        names.sort();
+        let corpora = std::fs::read_dir(root.join("fuzz/corpus")).unwrap();
+        let mut found: Vec<String> =
+            corpora.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+        found.sort();
+        assert_eq!(names, found);
     }
 }
