@@ -373,15 +373,18 @@ impl CancelReport {
 }
 
 /// A checked proposal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "DraftReport", into = "DraftReport")]
 pub struct Draft(DraftReport);
 
 /// A checked release.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "ReleaseReport", into = "ReleaseReport")]
 pub struct Release(ReleaseReport);
 
 /// A checked withdrawal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "CancelReport", into = "CancelReport")]
 pub struct Cancel(CancelReport);
 
 impl Draft {
@@ -434,6 +437,48 @@ impl Cancel {
     /// What it says.
     pub const fn report(&self) -> &CancelReport {
         &self.0
+    }
+}
+
+impl TryFrom<DraftReport> for Draft {
+    type Error = DecodeError;
+
+    fn try_from(report: DraftReport) -> Result<Self, DecodeError> {
+        Self::new(report)
+    }
+}
+
+impl From<Draft> for DraftReport {
+    fn from(checked: Draft) -> Self {
+        checked.0
+    }
+}
+
+impl TryFrom<ReleaseReport> for Release {
+    type Error = DecodeError;
+
+    fn try_from(report: ReleaseReport) -> Result<Self, DecodeError> {
+        Self::new(report)
+    }
+}
+
+impl From<Release> for ReleaseReport {
+    fn from(checked: Release) -> Self {
+        checked.0
+    }
+}
+
+impl TryFrom<CancelReport> for Cancel {
+    type Error = DecodeError;
+
+    fn try_from(report: CancelReport) -> Result<Self, DecodeError> {
+        Self::new(report)
+    }
+}
+
+impl From<Cancel> for CancelReport {
+    fn from(checked: Cancel) -> Self {
+        checked.0
     }
 }
 

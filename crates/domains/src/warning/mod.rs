@@ -72,25 +72,25 @@ impl Domain for Capability {
     fn kinds() -> Vec<KindInfo> {
         let flash = Precedence::Flash;
         vec![
-            KindInfo::of::<DraftReport>(
+            KindInfo::of::<Draft>(
                 DRAFT_KIND,
                 events::EDITION,
                 flash,
                 "A node proposes an alert, an update or a cancel for its partner's districts.",
             ),
-            KindInfo::of::<ReleaseReport>(
+            KindInfo::of::<Release>(
                 RELEASE_KIND,
                 events::EDITION,
                 flash,
                 "An officer releases a drafted alert.",
             ),
-            KindInfo::of::<ReleaseReport>(
+            KindInfo::of::<Release>(
                 UPDATE_KIND,
                 events::EDITION,
                 flash,
                 "An officer releases a drafted update.",
             ),
-            KindInfo::of::<CancelReport>(
+            KindInfo::of::<Cancel>(
                 CANCEL_KIND,
                 events::EDITION,
                 flash,
