@@ -459,8 +459,8 @@ impl Node {
         let log = batch.log();
         let mut gap = if complete { None } else { Gap::of_hidden(&batch) };
         let mut writes = vec![Write::Batch(batch.clone()), Write::Head(head)];
-        let mut opened: Vec<(u64, Body)> = Vec::new();
-        let mut headers = Vec::new();
+        let mut opened: Vec<(u64, Body)> = Vec::with_capacity(entries.len());
+        let mut headers = Vec::with_capacity(entries.len());
         let mut unopened = BTreeSet::new();
         for entry in entries {
             self.check_stamp(&entry, turn);

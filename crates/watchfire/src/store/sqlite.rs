@@ -15,6 +15,9 @@ use crate::error::Error;
 const APPLICATION_ID: i32 = 0x5761_7463;
 /// Edition of the schema.
 const SCHEMA_EDITION: i32 = 1;
+/// Bytes of a page of a new file: most rows are batches of tens of kilobytes, which lie in chains of pages, and
+/// each page is a write and a read of its own.
+const PAGE_BYTES: u32 = 16 * 1024;
 /// How long one connection waits for another.
 const BUSY_MS: u64 = 10_000;
 
@@ -97,7 +100,24 @@ impl SqliteStore {
                 "expected a Watchfire store, got application id {owner:#x}"
             )));
         }
+        store.check_length(access).map_err(refuse)?;
         Ok(store)
+    }
+
+    /// Refuses a file that was cut within a page. While a write-ahead log is there the file may end
+    /// anywhere: what is missing is in that log.
+    fn check_length(&self, access: Access) -> Result<(), String> {
+        let length = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        if access == Access::Read || self.wal_bytes() > 0 {
+            return Ok(());
+        }
+        let page =
+            self.connection.pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0));
+        let page = page.map_err(|error| error.to_string())?;
+        if length.is_multiple_of(u64::from(page)) {
+            return Ok(());
+        }
+        Err(format!("expected whole pages of {page} bytes, got a file of {length} bytes"))
     }
 
     fn prepare(&self, access: Access, synchronous: &str, exclusive: bool) -> rusqlite::Result<()> {
@@ -111,6 +131,9 @@ impl SqliteStore {
             return Ok(());
         }
         let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version == 0 {
+            connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        }
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "secure_delete", true)?;
