@@ -19,6 +19,8 @@ fn every_seed_converges_and_loses_nothing() {
     let mut faults = Counts::default();
     let convicted = reports.iter().filter(|report| report.convicted > 0).count();
     assert!(convicted > 0, "no seed of {SEEDS:?} proved two histories");
+    let apart = reports.iter().filter(|report| report.apart > 0).count();
+    assert!(apart > 0, "no seed of {SEEDS:?} kept another history apart");
     let jumps: u64 = reports.iter().map(|report| report.jumps).sum();
     assert!(jumps > SEEDS.end - SEEDS.start, "{jumps} jumps in {SEEDS:?}");
     for report in &reports {

@@ -165,7 +165,7 @@ impl Batch {
     }
 
     /// Appends the leaves to `frontier`, which must stand at [`Batch::first`].
-    pub(crate) fn extend(&self, frontier: &mut Frontier) {
+    pub fn extend(&self, frontier: &mut Frontier) {
         assert_eq!(frontier.size(), self.first, "a batch extends the frontier at its first index");
         for item in self.items.iter() {
             match item {

@@ -38,11 +38,13 @@ pub enum Bug {
     FoldTwice,
     /// What members of an audience state about its entries is not compared.
     SkipCountCheck,
+    /// Facts under a key that signed two histories are taken for as sound as any.
+    TrustContested,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AcknowledgeBeforeSync,
         Self::SkipRootCheck,
         Self::HoldsOverGap,
@@ -59,6 +61,7 @@ impl Bug {
         Self::ReceiptOfAnother,
         Self::FoldTwice,
         Self::SkipCountCheck,
+        Self::TrustContested,
     ];
 
     /// The name on the command line.
@@ -80,6 +83,7 @@ impl Bug {
             Self::ReceiptOfAnother => "receipt-of-another",
             Self::FoldTwice => "fold-twice",
             Self::SkipCountCheck => "skip-count-check",
+            Self::TrustContested => "trust-contested",
         }
     }
 }
@@ -90,7 +94,10 @@ impl Bug {
     pub const fn seeds_max(self) -> u64 {
         match self {
             Self::FollowPeerClock | Self::DropProof | Self::ResumeEpochKey => 80,
-            Self::IgnoreHighWater | Self::ResendOffByOne | Self::SkipCountCheck => 40,
+            Self::IgnoreHighWater
+            | Self::ResendOffByOne
+            | Self::SkipCountCheck
+            | Self::TrustContested => 40,
             _ => 20,
         }
     }

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{NodeId, limits};
 use serde::Serialize;
 
-use crate::mirror::check_entries;
+use crate::mirror::continued;
 use crate::store::{Cursor, walk};
 use crate::{
-    Batch, Body, Charter, Complaint, Cosignature, CosignatureKind, EntryId, EquivocationProof,
-    Error, Fact, HighWater, HoldsRange, Item, LogHead, LogId, Row, Standing, Statement, StorageKey,
-    StoreRead, StoreReadExt, Table, Verified,
+    Apart, Batch, Body, Charter, Complaint, Cosignature, CosignatureKind, EntryId,
+    EquivocationProof, Error, Fact, HighWater, HoldsRange, Item, LogHead, LogId, Row, Standing,
+    Statement, StorageKey, StoreRead, StoreReadExt, Table, Verified,
 };
 
 /// What a store is checked against.
@@ -40,6 +40,8 @@ pub struct FsckReport {
     pub checkpoints: u64,
     /// Cosignatures and range receipts verified.
     pub receipts: u64,
+    /// Entries of other histories of a log, kept apart because its node signed both.
+    pub apart: u64,
     /// What is wrong, the first [`limits::FINDINGS_KEPT_MAX`] of it.
     pub faults: Vec<FsckFault>,
     /// How many things are wrong.
@@ -67,7 +69,7 @@ pub fn fsck<S: StoreRead + ?Sized>(store: &S, scope: &FsckScope<'_>) -> FsckRepo
     check.receipts();
     check.history();
     check.equivocations();
-    check.table(Table::Meta, |_, _, _| Ok(()));
+    check.notes();
     check.high_water();
     check.report
 }
@@ -251,6 +253,30 @@ impl<S: StoreRead + ?Sized> Check<'_, S> {
         });
     }
 
+    /// Digests of all notes; and what is kept apart is what its node signed.
+    fn notes(&mut self) {
+        self.table(Table::Meta, |check, key, content| {
+            if !key.starts_with(Apart::NOTES.as_bytes()) {
+                return Ok(());
+            }
+            let apart = Apart::from_bytes(content)?;
+            same_key(key, &apart.note())?;
+            let FsckScope { charter, node, storage, .. } = check.scope;
+            let batch = apart.batch();
+            let log = batch.log();
+            let keys = charter.stored_log_keys(&log, 0);
+            any(charter, log.node, keys, |key| batch.checkpoint().clone().verify(key))?;
+            let end = continued(batch, apart.start().clone(), charter, node.partner());
+            end.map_err(fault_of)?;
+            if let Some(storage) = storage {
+                apart.facts(storage)?;
+            }
+            check.report.checkpoints += 1;
+            check.report.apart += batch.entries().count() as u64;
+            Ok(())
+        });
+    }
+
     fn high_water(&mut self) {
         let Some(file) = self.scope.high_water else { return };
         let store = self.store;
@@ -350,17 +376,18 @@ fn verify_batch(
         let expected = "the batch that comes next";
         return Err(Error::text("a batch", expected, &format!("one from {}", batch.first())));
     };
-    let mut next = cursor.clone();
-    check_entries(batch, &mut next, charter, node.partner()).map_err(|reason| match reason {
-        crate::RejectReason::Malformed(error) => error,
-        other => Error::text("a batch", "entries this node may hold", &other.to_string()),
-    })?;
-    batch.extend(&mut next.frontier);
-    if next.frontier.root() != batch.checkpoint().checkpoint.root {
-        return Err(Error::Proof { what: "batch" });
-    }
+    let next = continued(batch, cursor.clone(), charter, node.partner()).map_err(fault_of)?;
     *cursor = next;
     Ok(())
+}
+
+/// Why a stored batch is not what this node may hold.
+fn fault_of(reason: crate::RejectReason) -> Error {
+    match reason {
+        crate::RejectReason::Malformed(error) => error,
+        crate::RejectReason::Root { .. } => Error::Proof { what: "batch" },
+        other => Error::text("a batch", "entries this node may hold", &other.to_string()),
+    }
 }
 
 /// What the first of `keys` that fits verifies, or why the last did not.

@@ -16,7 +16,7 @@
 //! | `writer`, `mirror`, `clock` | the two ends of a lane; the hybrid logical clock |
 //! | `tiles`, `cosigned` | what outside auditors read, and how they check it |
 //! | `counts` | how many entries an audience has, so that what is hidden from a member shows |
-//! | `equivocation` | proof that a node signed two histories |
+//! | `equivocation`, `apart` | proof that a node signed two histories; what is kept of the other one |
 //! | `release` | what of a log leaves for whom, for sending, sealing and previews alike |
 //! | `tunnel` | frames sealed between two nodes through a third |
 //! | `receipts` | who stated what about an entry, and when, from a store |
@@ -33,6 +33,7 @@
 //! **Architecture Invariant:** the realm is in every signed or sealed byte string, so nothing made in
 //! an exercise verifies or opens in the operational realm.
 
+mod apart;
 pub mod base64;
 mod batch;
 pub mod bugs;
@@ -73,6 +74,7 @@ mod trim;
 mod tunnel;
 mod writer;
 
+pub use apart::Apart;
 pub use batch::{Batch, HiddenRun, Item};
 pub use charter::{
     Agreement, Carrier, Change, Charter, CharterDraft, CharterParts, EXPIRY_DAYS, Editions,

@@ -37,8 +37,8 @@ use base::{NodeId, Timestamp};
 use crate::codec::{Put, Reader};
 use crate::keys::{Hash, sha256};
 use crate::{
-    Batch, Complaint, Cosignature, EntryId, EquivocationProof, Error, Frontier, HoldsRange, LogId,
-    Statement, Verified, base64,
+    Apart, Batch, Complaint, Cosignature, EntryId, EquivocationProof, Error, Frontier, HoldsRange,
+    LogId, Statement, Verified, base64,
 };
 
 /// The tables of a store.
@@ -573,6 +573,13 @@ pub trait StoreReadExt: StoreRead {
     fn equivocations(&self) -> Result<Vec<EquivocationProof>, Error> {
         let rows = contents(self, Table::Equivocation, &[])?;
         rows.into_iter().map(|(_, content)| EquivocationProof::from_bytes(&content)).collect()
+    }
+
+    /// What is kept apart of other histories of one log, or of all, by log and end.
+    fn apart(&self, log: Option<&LogId>) -> Result<Vec<Apart>, Error> {
+        let prefix = log.map_or_else(|| Apart::NOTES.to_owned(), Apart::notes_of);
+        let rows = contents(self, Table::Meta, prefix.as_bytes())?;
+        rows.into_iter().map(|(_, content)| Apart::from_bytes(&content)).collect()
     }
 
     /// A named value.

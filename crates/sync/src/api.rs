@@ -298,7 +298,7 @@ pub enum Output {
 }
 
 /// How a fact reached this node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Arrival {
     /// As it happened.
     Live,
@@ -306,6 +306,9 @@ pub enum Arrival {
     Backfilled,
     /// From this node's own store after a restart.
     Replayed,
+    /// Of another history of its log than the one taken first, kept apart: its id may name two facts. It
+    /// is contested, and told again after a restart.
+    Apart,
 }
 
 /// Why an append was not taken.

@@ -143,7 +143,7 @@ impl Node {
         // The other node may have no other way to learn of them.
         let charters = self.editions.newest(CHARTERS_CARRIED_MAX);
         frames.extend(charters.map(|text| Message::Charter(text.to_owned()).encode()));
-        for proof in self.suspended.values() {
+        for proof in self.proofs() {
             frames.push(Message::Contested(proof.to_vec()).encode());
         }
         for log in self.copies.keys() {

@@ -99,7 +99,7 @@ impl Node {
         }
         let mut news: BTreeMap<NodeId, Vec<Vec<u8>>> = BTreeMap::new();
         for (log, size) in self.durable_sizes() {
-            if self.suspended.contains_key(&log.node) {
+            if self.is_suspended(&log) {
                 continue;
             }
             let size = self.countable(&log, size);
@@ -168,7 +168,7 @@ impl Node {
             let Some(key) = known.filter(|_| {
                 self.charter.allows(origin.partner(), &statement.audience)
                     && self.may_compare(origin.partner(), &statement.audience, by)
-                    && !self.suspended.contains_key(&origin)
+                    && !self.is_suspended(&statement.log)
             }) else {
                 continue;
             };

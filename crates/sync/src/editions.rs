@@ -240,8 +240,9 @@ impl Node {
         }
         turn.out.push(Output::CharterInForce { charter: next });
         // What was refused because its edition was not known yet.
+        let suspended = self.suspended_logs();
         let logs: Vec<_> = self.copies.iter().map(|(log, copy)| (*log, copy.received())).collect();
-        for (log, from) in logs {
+        for (log, from) in logs.into_iter().filter(|(log, _)| !suspended.contains(log)) {
             self.want(log.node, log, from, turn);
         }
         for (from, text) in std::mem::take(&mut self.editions.waiting) {

@@ -53,8 +53,9 @@ impl Node {
     /// Passes on what others witnessed since the last round.
     pub(crate) fn gossip(&mut self, turn: &mut Turn<'_>) {
         let mut news: Vec<(LogId, NodeId, NodeId, Message)> = Vec::new();
+        let suspended = self.suspended_logs();
         for (log, copy) in &mut self.copies {
-            if !self.suspended.contains_key(&log.node) {
+            if !suspended.contains(log) {
                 let heard = copy.heard.take_news().into_iter();
                 news.extend(heard.map(|(by, from, message)| (*log, by, from, message)));
             }

@@ -21,7 +21,7 @@ use std::ops::Range;
 use base::{NodeId, Timestamp};
 use log::{
     Appended, Batch, Frontier, Hash, JUMPS_MAX, LogId, RejectReason, SignedCheckpoint, Subtrees,
-    Verified, Write,
+    Write,
 };
 
 use crate::api::Op;
@@ -233,7 +233,7 @@ impl Node {
         if let Err(message) = self.admit(peer, log) {
             return self.refuse_batch_of(peer, &log, message, turn);
         }
-        if self.suspended.contains_key(&log.node) {
+        if self.is_suspended(&log) {
             self.counters.batches_refused += 1;
             return;
         }
@@ -248,6 +248,7 @@ impl Node {
             .and_then(|tree| copy.mirror.jump(checkpoint, tree, &jump.proof, &self.charter));
         match jumped {
             Ok((checkpoint, head)) => {
+                copy.stand_under(&self.charter);
                 copy.late.add(newest..head.newest());
                 let note = Write::Meta { name: note_name(&log), value: checkpoint.to_bytes() };
                 copy.queue(Taken {
@@ -280,18 +281,6 @@ impl Node {
         if let Some(from) = last.filter(|from| *from <= to && self.edition_with(peer) >= 2) {
             send(peer, log.lane, &Message::Above { log, from, to }, turn);
         }
-    }
-
-    /// The checkpoint of the last jump as it was stored.
-    pub(crate) fn read_jump_note(
-        &self,
-        log: LogId,
-        value: &[u8],
-    ) -> Result<Verified<SignedCheckpoint>, crate::Error> {
-        let node = log.node;
-        let edition = self.charter.edition();
-        let record = self.charter.node(node).ok_or(crate::Error::NotInCharter { node, edition })?;
-        Ok(SignedCheckpoint::from_bytes(value)?.verify(&record.key)?)
     }
 
     /// The edition spoken with a peer; 0 without a connection whose hello was taken.

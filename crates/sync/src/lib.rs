@@ -35,7 +35,8 @@
 //! | `late` | which entries came late, and so page nobody |
 //! | `holes` | old own logs put together from several partners' copies |
 //! | `jump`, `backfill` | ahead of a long gap, and what fills it from behind |
-//! | `receipts` | cosignatures given and taken, cross-checks, equivocation |
+//! | `receipts` | cosignatures given and taken, cross-checks |
+//! | `convicted`, `apart` | keys that signed two histories, what their facts are worth; the other histories |
 //! | `history` | which cosignatures are kept for good |
 //! | `bundle`, `carry` | the file of a line that carries files; what goes into one and comes out |
 //! | `preview`, `why` | what a release would send to whom; why somebody has or has not got an entry |
@@ -54,6 +55,7 @@
 //! **Architecture Invariant:** a fact comes from a verified entry, and only the log crate verifies.
 //! **Architecture Invariant:** nothing leaves a node that it could forget.
 
+mod apart;
 mod api;
 mod backfill;
 mod bugs;
@@ -61,6 +63,7 @@ mod bundle;
 mod carry;
 mod clock;
 mod config;
+mod convicted;
 mod counts;
 mod editions;
 mod error;
@@ -97,6 +100,7 @@ pub use api::{
 pub use bundle::{BundleError, BundleHeader, BundlePiece, BundleReader, BundleWriter};
 pub use carry::{BundlePlan, CarriedCounts, Since, Taken, carried_batch};
 pub use config::Config;
+pub use convicted::Grounds;
 pub use editions::CharterHistory;
 pub use error::Error;
 pub use findings::Counters;

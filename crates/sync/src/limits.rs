@@ -71,6 +71,16 @@ pub const CHECKPOINTS_KEPT_MAX: usize = 1_024;
 pub const COUNTS_PER_FRAME_MAX: usize = 64;
 /// Newest counts of a log's own node kept of each audience, to be shown where members' counts differ.
 pub const ORIGIN_COUNTS_KEPT_MAX: usize = 8;
+/// Bytes kept of other histories of one log whose node signed two; what is beyond is let go with a
+/// finding. Enough for hours of an urgent lane: it is evidence, not a copy.
+pub const APART_BYTES_MAX: usize = 1024 * 1024;
+/// Logs of which other histories are kept.
+pub const APART_LOGS_MAX: usize = 64;
+/// Bytes of such batches that wait for the place they begin at to be read.
+pub const APART_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Times the copy of one such log is read from its start in one life of the process: only the holder of
+/// its key can cause it, and shall not keep the disk busy.
+pub const APART_READS_MAX: u32 = 8;
 /// Bytes of one equivocation proof on the line.
 pub const PROOF_BYTES_MAX: usize = 64 * 1024;
 /// Replaced statements that wait for the store, one a second of each node, kind and log. While a disk is

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
 use log::{
-    Accepted, Batch, Body, Complaint, Entry, Fact, Hash, IncarnationStart, LaneMirror, LogHead,
-    LogId, Observation, OpenProblem, Precedence, Pulse, RejectReason, SignedCheckpoint, Verified,
-    Write, kinds,
+    Accepted, Batch, Body, Charter, Complaint, Entry, Fact, Hash, IncarnationStart, LaneMirror,
+    LogHead, LogId, Observation, OpenProblem, Precedence, Pulse, RejectReason, SignedCheckpoint,
+    Verified, VerifyingKey, Write, kinds,
 };
 
 use crate::api::{Arrival, CloseReason, Severity};
@@ -32,6 +32,8 @@ use crate::wire::Message;
 #[derive(Debug)]
 pub(crate) struct Mirrored {
     pub(crate) mirror: LaneMirror,
+    /// The key its checkpoints were verified with; nothing while there is none.
+    pub(crate) key: Option<VerifyingKey>,
     /// Entries durable here without a gap.
     durable: u64,
     /// The size of the newest checkpoint stored here, above all gaps.
@@ -103,6 +105,7 @@ impl Mirrored {
             durable: mirror.head().size(),
             stored: mirror.head().newest(),
             mirror,
+            key: None,
             checkpoint: None,
             below: None,
             gap: None,
@@ -227,6 +230,13 @@ impl Mirrored {
         self.remember_root(checkpoint.checkpoint.size, checkpoint.checkpoint.root);
     }
 
+    /// Remembers the key it stands under, which stays the same for all of it.
+    pub(crate) fn stand_under(&mut self, charter: &Charter) {
+        if self.key.is_none() {
+            self.key = charter.log_key(&self.mirror.log(), 0);
+        }
+    }
+
     /// Puts on its way into the store what was taken.
     pub(crate) fn queue(&mut self, taken: Taken) {
         self.pending_bytes += taken.bytes;
@@ -343,9 +353,9 @@ impl Node {
         if let Err(message) = self.admit(peer, log) {
             return self.refuse_batch_of(peer, &log, message, turn);
         }
-        if self.suspended.contains_key(&log.node) {
+        if self.is_suspended(&log) {
             self.counters.batches_refused += 1;
-            return;
+            return self.keep_apart(peer, log, bytes, turn);
         }
         self.fold_if_planted(Bug::FoldUnverified, bytes, turn);
         let copy = self.copies.get_mut(&log).expect("`admit` made the copy");
@@ -410,7 +420,10 @@ impl Node {
                 self.hold_over_gap_if_planted(peer, bytes, turn);
                 self.want(peer, log, have, turn);
             }
-            RejectReason::Equivocation(proof) => self.convict(*proof, peer, turn),
+            RejectReason::Equivocation(proof) => {
+                self.convict(*proof, peer, turn);
+                self.keep_apart(peer, log, bytes, turn);
+            }
             reason if reason.is_fault() => {
                 self.refuse_batch_of(peer, &log, reason.to_string(), turn);
                 self.want(peer, log, newest, turn);
@@ -483,6 +496,7 @@ impl Node {
         }
         let held_up = self.is_held_up(&batch, turn);
         let copy = self.copies.get_mut(&log).expect("a batch was taken by its copy");
+        copy.stand_under(&self.charter);
         copy.counts.take(&batch);
         let late = backfill || (held_up && batch.end() <= copy.backfill_below);
         let arrival = if late { Arrival::Backfilled } else { Arrival::Live };
@@ -711,7 +725,8 @@ impl Node {
     pub(crate) fn ask_for_what_is_behind(&mut self, turn: &mut Turn<'_>) {
         let patience = self.config.scale(limits::BEHIND_AFTER);
         let mut wanted = Vec::new();
-        for (log, copy) in &mut self.copies {
+        let suspended = self.suspended_logs();
+        for (log, copy) in self.copies.iter_mut().filter(|(log, _)| !suspended.contains(log)) {
             let Some((size, since)) = copy.behind else { continue };
             if copy.newest() >= size {
                 copy.behind = None;
@@ -721,7 +736,7 @@ impl Node {
             }
         }
         let patience = self.config.scale(limits::GAP_ASK_AFTER);
-        for (log, copy) in &mut self.copies {
+        for (log, copy) in self.copies.iter_mut().filter(|(log, _)| !suspended.contains(log)) {
             let size = copy.received();
             if log.node == self.me || copy.newest() == size {
                 copy.filling = None;

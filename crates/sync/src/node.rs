@@ -10,9 +10,11 @@ use log::{
     StoreError, Write,
 };
 
+use crate::apart::KeptApart;
 use crate::api::{Input, Op, Output, Severity};
 use crate::carry::Carried;
 use crate::config::Config;
+use crate::convicted::Convicted;
 use crate::editions::{CharterHistory, EditionsHeld};
 use crate::evidence::Evidence;
 use crate::findings::{Counters, Finding, Findings};
@@ -65,8 +67,10 @@ pub struct Node {
     /// What goes and comes by file.
     pub(crate) carried: BTreeMap<NodeId, Carried>,
     pub(crate) receipts: ReceiptQueue,
-    /// Nodes that signed two histories, with the proof.
-    pub(crate) suspended: BTreeMap<NodeId, Arc<[u8]>>,
+    /// Keys that signed two histories.
+    pub(crate) convicted: Convicted,
+    /// What is kept of their other histories.
+    pub(crate) apart: KeptApart,
     pub(crate) findings: Findings,
     pub(crate) counters: Counters,
     last_op: u64,
@@ -134,6 +138,8 @@ pub(crate) enum LoadPurpose {
     Backfill,
     /// Leaves that the proof of a jump is made from.
     Jump,
+    /// A copy, up to where another history leaves it.
+    Apart,
 }
 
 /// The longest step of the clock that counts as time passed, wall time.
@@ -157,6 +163,7 @@ impl Node {
         Self {
             peers: peers.map(|id| (id, Peer::new())).collect(),
             ring: EpochRing::new(secrets.realm.clone(), me, secrets.kem.clone()),
+            apart: KeptApart::new(EpochRing::new(secrets.realm.clone(), me, secrets.kem.clone())),
             config,
             charter,
             editions: EditionsHeld::new(charters),
@@ -173,7 +180,7 @@ impl Node {
             tickets: Tickets::new(me),
             carried: BTreeMap::new(),
             receipts: ReceiptQueue::default(),
-            suspended: BTreeMap::new(),
+            convicted: Convicted::default(),
             findings: Findings::new(),
             counters: Counters::default(),
             last_op: 0,

@@ -221,7 +221,7 @@ impl Node {
                 copy.expect_backfill(*size);
             }
         }
-        for proof in self.suspended.values().cloned().collect::<Vec<_>>() {
+        for proof in self.proofs() {
             send(id, Precedence::Flash, &Message::Contested(proof.to_vec()), turn);
         }
         let theirs = self.copies.keys().copied().filter(|log| log.node == id);
@@ -292,7 +292,10 @@ impl Node {
                 for gap in gaps {
                     backfill.open(log, gap);
                 }
-            } else if of_peer.get(&log).is_some_and(|known| there < *known) {
+            } else if of_peer.get(&log).is_some_and(|known| there < *known)
+                && !self.is_suspended(&log)
+            {
+                // Of two histories a node is not given back the one it may not know.
                 outgoing.insert(log, Outgoing::new(there));
             }
         }
@@ -455,6 +458,7 @@ impl Node {
             LoadPurpose::Follow => self.follow_loaded(op, task, batches, turn),
             LoadPurpose::Backfill => self.backfill_loaded(op, task, batches, turn),
             LoadPurpose::Jump => self.jump_loaded(op, task, &batches, turn),
+            LoadPurpose::Apart => self.apart_loaded(op, &batches, turn),
         }
     }
 

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
 use log::{
-    Checkpoint, Cosignature, CosignatureKind, EquivocationProof, HoldsRange, LogId, Observation,
-    Precedence, RejectReason, SignedCheckpoint, Verified, Write,
+    Checkpoint, Cosignature, CosignatureKind, HoldsRange, LogId, Observation, Precedence,
+    RejectReason, SignedCheckpoint, Verified, Write,
 };
 
 use crate::api::{Output, Severity};
-use crate::bugs::{self, Bug};
 use crate::findings::Finding;
 use crate::history::History;
 use crate::limits;
@@ -68,7 +66,7 @@ impl Node {
     /// too; a cross-check to others.
     pub(crate) fn stated(&self, log: &LogId, to: NodeId, now: Timestamp) -> Vec<Message> {
         let copy = self.copies.get(log).filter(|_| log.node != self.me);
-        let copy = copy.filter(|_| !self.suspended.contains_key(&log.node));
+        let copy = copy.filter(|_| !self.is_suspended(log));
         let Some((copy, checkpoint)) = copy.and_then(|copy| Some((copy, copy.checkpoint()?)))
         else {
             return Vec::new();
@@ -127,8 +125,9 @@ impl Node {
         }
         self.gossip(turn);
         let (mut news, mut below) = (Vec::new(), Vec::new());
+        let suspended = self.suspended_logs();
         for (log, copy) in &mut self.copies {
-            if log.node != self.me && !self.suspended.contains_key(&log.node) {
+            if log.node != self.me && !suspended.contains(log) {
                 news.extend(copy.news_to_cross_check());
                 below.extend(copy.news_below());
             }
@@ -151,16 +150,6 @@ impl Node {
             }
             let message = self.cosigned(&checkpoint, &[CosignatureKind::Witness], turn.now);
             for peer in others {
-                send(peer, Precedence::Routine, &message, turn);
-            }
-        }
-    }
-
-    /// Tells every peer of the nodes that signed two histories; most know, and drop it.
-    fn tell_contested(&self, turn: &mut Turn<'_>) {
-        for proof in self.suspended.values() {
-            let message = Message::Contested(proof.to_vec());
-            for peer in self.peers.keys().copied().filter(|peer| self.is_greeted(*peer)) {
                 send(peer, Precedence::Routine, &message, turn);
             }
         }
@@ -408,52 +397,6 @@ impl Node {
             Ok(_) => {}
             Err(RejectReason::Equivocation(proof)) => self.convict(*proof, peer, turn),
             Err(reason) => self.refuse_note(peer, reason.to_string(), turn),
-        }
-    }
-
-    /// A peer sent, or this node found, proof that a node signed two histories.
-    pub(crate) fn convict(
-        &mut self,
-        proof: EquivocationProof,
-        reported_by: NodeId,
-        turn: &mut Turn<'_>,
-    ) {
-        let log = proof.log();
-        let node = log.node;
-        let Some(key) = self.charter.log_key(&log, 0) else { return };
-        if self.suspended.contains_key(&node) || bugs::has(Bug::DropProof) {
-            return;
-        }
-        let bytes = proof.to_bytes();
-        if let Err(error) = proof.clone().verify(&key) {
-            return self.refuse_note(reported_by, error.to_string(), turn);
-        }
-        let shown: Arc<[u8]> = bytes.clone().into();
-        self.suspended.insert(node, shown.clone());
-        let message = format!("expected one history of {log}, got two that {node} signed");
-        let hint = "speak to the partner: its key is used twice or was stolen; its lanes are suspended here";
-        let severity = Severity::Error;
-        let source = node.to_string();
-        self.finding(
-            Finding { topic: "equivocation", severity, source, message, hint: Some(hint) },
-            turn,
-        );
-        turn.out.push(Output::Equivocation { node, log, reported_by, proof: shown });
-        let writes = [Write::Equivocation(proof)];
-        self.store(Purpose::Note, Precedence::Flash, writes.into(), Vec::new(), turn);
-        let message = Message::Contested(bytes);
-        // The one that reported it too: it may have shown one half and not know the other.
-        for peer in self.peers.keys().copied().collect::<Vec<_>>() {
-            if self.is_greeted(peer) {
-                send(peer, Precedence::Flash, &message, turn);
-            }
-        }
-    }
-
-    pub(crate) fn on_contested(&mut self, peer: NodeId, bytes: &[u8], turn: &mut Turn<'_>) {
-        match EquivocationProof::from_bytes(bytes) {
-            Ok(proof) => self.convict(proof, peer, turn),
-            Err(error) => self.refuse_note(peer, error.to_string(), turn),
         }
     }
 }

@@ -76,8 +76,8 @@ impl Node {
         self.has_line_of_its_own(relay)
             && self.edition_with(relay) >= 2
             && self.charter.may_relay(relay, [self.me, far])
-            && !self.suspended.contains_key(&relay)
-            && !self.suspended.contains_key(&far)
+            && !self.is_suspended_node(relay)
+            && !self.is_suspended_node(far)
     }
 
     /// Offers tunnels to nodes that have been out of reach for a while, and ends those that the charter no

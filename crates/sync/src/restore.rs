@@ -16,7 +16,7 @@ use log::rand_core::CryptoRng;
 use log::{
     Batch, CosignatureKind, Entry, Fact, HighWater, Incarnation, IncarnationCause,
     IncarnationStart, LaneMirror, LaneWriter, LogHead, LogId, LogState, Precedence,
-    SignedCheckpoint, Statement, StoreRead, StoreReadExt, Verified, Write, kinds,
+    SignedCheckpoint, Statement, StoreRead, StoreReadExt, Verified, VerifyingKey, Write, kinds,
 };
 
 use crate::Error;
@@ -94,8 +94,9 @@ impl Node {
             }
         }
         for proof in store.equivocations()? {
-            node.suspended.insert(proof.log().node, proof.to_bytes().into());
+            node.restore_proof(&proof);
         }
+        node.restore_apart(&store.apart(None)?, &mut turn)?;
         node.note_charter(&mut turn);
         node.begin(&life, &mut turn);
         node.flush(&mut turn);
@@ -136,9 +137,12 @@ impl Node {
             self.restore_part(store, log, part, &mut epochs, turn)?;
         }
         if !current && let Some(value) = store.meta(&jump::note_name(&log))? {
-            let checkpoint = self.read_jump_note(log, &value)?;
-            if checkpoint.checkpoint.size == self.copies[&log].newest_durable() {
-                self.copy_mut(&log).restore_checkpoint(checkpoint);
+            // The checkpoint of the last jump as it was stored.
+            let (checkpoint, key) = self.verify_stored(&SignedCheckpoint::from_bytes(&value)?)?;
+            let copy = self.copy_mut(&log);
+            copy.key = Some(key);
+            if checkpoint.checkpoint.size == copy.newest_durable() {
+                copy.restore_checkpoint(checkpoint);
             }
         }
         for entry in epochs {
@@ -272,20 +276,25 @@ impl Node {
         self.copy_mut(&log).remember(checkpoint);
         if [self.copies[&log].durable(), self.copies[&log].newest_durable()].contains(&batch.end())
         {
-            let verified = self.verify_stored(checkpoint)?;
-            self.copy_mut(&log).restore_checkpoint(verified);
+            let (verified, key) = self.verify_stored(checkpoint)?;
+            let copy = self.copy_mut(&log);
+            copy.key = Some(key);
+            copy.restore_checkpoint(verified);
         }
         Ok(())
     }
 
     /// Verifies a stored checkpoint; its node may have other keys by now, or be gone.
-    fn verify_stored(&self, made: &SignedCheckpoint) -> Result<Verified<SignedCheckpoint>, Error> {
+    fn verify_stored(
+        &self,
+        made: &SignedCheckpoint,
+    ) -> Result<(Verified<SignedCheckpoint>, VerifyingKey), Error> {
         let stated = &made.checkpoint;
         let (node, edition) = (stated.log.node, self.charter.edition());
         let mut last = Error::NotInCharter { node, edition };
         for key in self.charter.stored_log_keys(&stated.log, stated.size) {
             match made.clone().verify(&key) {
-                Ok(verified) => return Ok(verified),
+                Ok(verified) => return Ok((verified, key)),
                 Err(error) => last = error.into(),
             }
         }

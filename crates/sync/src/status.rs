@@ -104,11 +104,6 @@ impl Node {
         self.relays.relay_to(peer)
     }
 
-    /// Nodes suspended because they signed two histories.
-    pub fn suspended(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.suspended.keys().copied()
-    }
-
     /// Nodes of an entry's audience known to hold it, this one first. For an entry of a partner this is
     /// this node and nobody else: receipts go to the origin.
     pub fn holders(&self, entry: &EntryId, audience: &Audience) -> Vec<NodeId> {
@@ -165,7 +160,7 @@ impl Node {
             lag: peer.line.lag(),
             clock_offset: peer.line.clock_offset(),
             connected: self.is_greeted(id),
-            suspended: self.suspended.contains_key(&id),
+            suspended: self.is_suspended_node(id),
             lanes: Precedence::ALL.map(|lane| self.lane_status(id, lane)),
         }
     }

@@ -186,7 +186,7 @@ impl Node {
         }) {
             return Reason::Holds;
         }
-        if self.suspended.contains_key(&node) {
+        if self.is_suspended_node(node) {
             return Reason::Suspended;
         }
         if witnessed {

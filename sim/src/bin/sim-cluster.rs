@@ -152,7 +152,7 @@ fn many(arguments: &Arguments) -> ExitCode {
     let most = |of: fn(&Report) -> u64| reports.iter().map(of).max().unwrap_or(0);
     eprintln!(
         "{} seeds, {} failed, {:.1} s; {} statements (at least {} a seed), {} acknowledged, {} pending; \
-         {} jumps ahead; {} frames relayed; {} cut off by a gap; healed within {} ms",
+         {} jumps ahead; {} frames relayed; {} facts kept apart; {} cut off by a gap; healed within {} ms",
         reports.len(),
         failed.len(),
         wall_s,
@@ -162,6 +162,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         sum(|report| report.pending),
         sum(|report| report.jumps),
         sum(|report| report.relayed),
+        sum(|report| report.apart),
         sum(|report| report.cut_off),
         most(|report| report.healed_ms),
     );

@@ -137,6 +137,9 @@ pub(super) type Frame = (HostIndex, Precedence, Arc<[u8]>);
 /// Frames remembered to be sent again.
 const MEMORY_FRAMES_MAX: usize = 64;
 
+/// Frames in a thousand with which a forked lane's other history goes to those told the true one.
+const SHOWS_BOTH_PER_MILLE: u64 = 100;
+
 /// The liar on top of one host.
 #[derive(Debug)]
 pub(super) struct Liar {
@@ -219,6 +222,7 @@ impl Liar {
             Twisted::Other(other) => out.push((to, precedence, other)),
             Twisted::Nothing => {}
         }
+        out.extend(self.show_both(to, &bytes, scene));
         if self.lasting.contains(&Lie::Replay) && !self.memory.is_empty() && self.dice.chance(200) {
             let (precedence, old) = self.memory[self.dice.index(self.memory.len())].clone();
             let anybody = (self.host + 1 + self.dice.index(scene.cast.secrets.len() - 1))
@@ -227,6 +231,21 @@ impl Liar {
         }
         self.hear(precedence, &bytes);
         out
+    }
+
+    /// Now and then whoever is told the true history of a forked lane is told the other one too.
+    fn show_both(&mut self, to: HostIndex, bytes: &[u8], scene: &Scene<'_>) -> Option<Frame> {
+        let fork = self.fork.as_mut().filter(|fork| fork.victim != to)?;
+        let Ok(Message::Batch { batch, .. }) = Message::decode(bytes) else { return None };
+        let genuine = Batch::parse(batch).ok().filter(|batch| batch.log() == fork.log)?;
+        if !self.dice.chance(SHOWS_BOTH_PER_MILLE) {
+            return None;
+        }
+        let charter = if fork.readable { &scene.cast.charter } else { &self.false_charter };
+        match fork.instead_of(&genuine, charter, scene.now, &mut self.dice) {
+            Twisted::Other(other) => Some((to, fork.log.lane, other)),
+            _ => None,
+        }
     }
 
     fn twisted(&mut self, to: HostIndex, bytes: &Arc<[u8]>, scene: &Scene<'_>) -> Twisted {

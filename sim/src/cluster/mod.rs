@@ -80,6 +80,7 @@ pub fn run(cast: &Cast, options: &Options, seed: u64) -> Report {
             pending: 0,
             byzantine: false,
             convicted: 0,
+            apart: 0,
             jumps: 0,
             cut_off: 0,
             relayed: 0,

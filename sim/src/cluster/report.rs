@@ -141,6 +141,8 @@ pub struct Report {
     pub byzantine: bool,
     /// Honest nodes that proved the byzantine partner's two histories.
     pub convicted: u64,
+    /// Facts told of other histories than the one taken first, each time a process told them.
+    pub apart: u64,
     /// Times a copy jumped ahead of a gap.
     pub jumps: u64,
     /// Statements held above a gap of a log whose origin lost its disk, which are not returned to it.

@@ -4,6 +4,9 @@
 //!   life in the order of its log (what fills a gap in an order of its own), the same at every host.
 //! - What is acknowledged is durable where the acknowledgement says, then and at the end.
 //! - What a `holds` receipt covers is durable at its cosigner.
+//! - No effect may rest on facts under a key that signed two histories alone: once a host has the proof,
+//!   each of them is contested there, after a restart too, and beside one sound fact it does no harm.
+//!   What is kept apart of the other history is of a proven node, and nobody honest is contested.
 //! - Nobody honest is found to have signed two histories. A byzantine partner's two histories are
 //!   proven at every honest node once two of them hold checkpoints that contradict each other.
 //! - Where an honest host lacks an entry that is addressed to it and another honest member of the
@@ -32,6 +35,8 @@ use super::disk::Disk;
 use super::ledger::{Ledger, look_at_frame};
 use super::liar::Liar;
 use super::network::HostIndex;
+
+mod grounds;
 
 /// The kind of every simulated statement.
 pub(super) const KIND: Kind = Kind::from_static("sim.statement");
@@ -73,6 +78,8 @@ struct Told {
     next: BTreeMap<LogId, u64>,
     /// Every entry told.
     entries: BTreeSet<EntryId>,
+    /// Those told of other histories, kept apart.
+    apart: BTreeSet<(EntryId, Hash)>,
 }
 
 /// What was seen so far, and what was wrong with it.
@@ -84,6 +91,10 @@ pub(super) struct Witness {
     pub(super) liar_signed_twice: bool,
     /// Honest hosts that have proven it.
     pub(super) convicted: BTreeSet<HostIndex>,
+    /// Those whose present process has the proof.
+    proven: BTreeSet<HostIndex>,
+    /// Facts told of other histories than the one taken first.
+    pub(super) apart: u64,
     ledgers: BTreeMap<HostIndex, Ledger>,
     issued: BTreeMap<Vec<u8>, Issued>,
     tickets: BTreeMap<Ticket, Vec<u8>>,
@@ -140,6 +151,11 @@ impl Witness {
     /// A process starts.
     pub(super) fn start(&mut self, host: HostIndex, id: NodeId, disk: &Disk) {
         self.told.insert(host, Told::default());
+        // What a crash took of a proof is found again.
+        match disk.store.equivocations() {
+            Ok(proofs) if !proofs.is_empty() => drop(self.proven.insert(host)),
+            _ => drop(self.proven.remove(&host)),
+        }
         self.ledgers.entry(host).or_default().start(id, disk);
     }
 
@@ -180,7 +196,12 @@ impl Witness {
             }
             Output::Fact { fact, arrival } => {
                 let lied = self.is_liar(fact.origin, hosts);
-                self.look_at_fact(host, fact, *arrival, &hosts[host], lied);
+                if *arrival == Arrival::Apart {
+                    self.look_at_apart(host, fact, &hosts[host], lied);
+                } else {
+                    self.look_at_fact(host, fact, *arrival, &hosts[host], lied);
+                }
+                self.look_at_grounds(&hosts[host], fact.id, lied);
             }
             Output::Acknowledged { ticket, entry, level, holders } => {
                 self.look_at_answer(*ticket, *entry, *level, holders, hosts, host);
@@ -222,6 +243,7 @@ impl Witness {
             Output::Equivocation { node, log, .. } => {
                 if self.is_liar(*node, hosts) && self.liar_signed_twice {
                     self.convicted.insert(host);
+                    self.proven.insert(host);
                 } else {
                     self.fail(format!("{id} convicted {node}, which told one history of {log}"));
                 }
@@ -488,6 +510,7 @@ impl Witness {
         for failure in failures {
             self.fail(failure);
         }
+        self.look_at_all_grounds(hosts);
         self.look_for_lost(hosts);
         self.compare_roots(hosts);
         self.compare_digests(hosts, cast, liar);

@@ -163,6 +163,7 @@ impl<'a> World<'a> {
             pending: self.witness.pending,
             byzantine: self.liar.is_some(),
             convicted: self.witness.convicted.len() as u64,
+            apart: self.witness.apart,
             cut_off: self.witness.cut_off(&see(&self.hosts)).len() as u64,
             jumps: self.jumps + self.hosts.iter().map(jumps).sum::<u64>(),
             relayed: self.relayed + self.hosts.iter().map(relayed).sum::<u64>(),

@@ -3,7 +3,7 @@
 use watchfire_log::rand_core::Rng as _;
 use watchfire_log::testing::SeededRng;
 use watchfire_log::{
-    Batch, Charter, Complaint, Cosignature, EquivocationProof, HighWater, HoldsRange,
+    Apart, Batch, Charter, Complaint, Cosignature, EquivocationProof, HighWater, HoldsRange,
     IncarnationStart, LaneMirror, LineCheck, LogHead, NodeSecrets, Pulse, SignedCheckpoint,
 };
 
@@ -29,6 +29,7 @@ fn no_reader_panics() {
                 Cosignature::from_bytes(&bytes).is_ok(),
                 HoldsRange::from_bytes(&bytes).is_ok(),
                 EquivocationProof::from_bytes(&bytes).is_ok(),
+                Apart::from_bytes(&bytes).is_ok(),
                 Pulse::read(&bytes).is_ok(),
                 IncarnationStart::read(&bytes).is_ok(),
                 Complaint::read(&bytes).is_ok(),

@@ -46,6 +46,7 @@ fn full_store(world: &watchfire_log::testing::TestCharter) -> MemoryStore {
             ),
             Write::Complaint { by, complaint },
             Write::Equivocation(fork(world)),
+            crate::samples::apart(world).note(),
             Write::Meta { name: "realm".into(), value: b"exercise/alpha".to_vec() },
         ])
         .unwrap();
@@ -76,7 +77,14 @@ fn every_flipped_byte_of_a_small_store_is_found() {
     let clean = check(&store);
     assert_eq!(
         clean,
-        FsckReport { entries: 8, checkpoints: 3, receipts: 5, faults: vec![], faults_total: 0 }
+        FsckReport {
+            entries: 8,
+            checkpoints: 4,
+            receipts: 5,
+            apart: 2,
+            faults: vec![],
+            faults_total: 0
+        }
     );
     let rows: Vec<Row> = store
         .rows()

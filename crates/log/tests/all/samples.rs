@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use base::Timestamp;
-use watchfire_log::testing::SeededRng;
+use watchfire_log::testing::{SeededRng, TestCharter};
 use watchfire_log::{
-    Complaint, ComplaintReason, Cosignature, CosignatureKind, CountStatement, EntryId, HighWater,
-    HoldsRange, IncarnationCause, IncarnationStart, LineCheck, Precedence, Pulse, RejectReason,
-    StorageKey, Tally, Write,
+    Apart, Body, Complaint, ComplaintReason, Cosignature, CosignatureKind, CountStatement, Cursor,
+    EntryId, HighWater, HoldsRange, IncarnationCause, IncarnationStart, LineCheck, Precedence,
+    Pulse, RejectReason, StorageKey, Tally, Write,
 };
 
 use crate::common::{Origin, Reader, at, draft, node, partner, world};
@@ -81,6 +81,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("holds-range-1.hex", range.to_bytes()),
         ("counts-1.hex", counts.to_bytes()),
         ("equivocation-1.hex", equivocation()),
+        ("apart-1.hex", apart(&world).to_bytes()),
         ("pulse-1.hex", pulse.to_body().content),
         ("incarnation-1.hex", start.to_body().content),
         ("complaint-1.hex", complaint.to_body().content),
@@ -108,6 +109,23 @@ fn equivocation() -> Vec<u8> {
         Err(RejectReason::Equivocation(proof)) => proof.to_bytes(),
         other => panic!("expected a proof, got {other:?}"),
     }
+}
+
+/// What USA keeps of KOR's other history, with the one body in it that opened.
+pub(crate) fn apart(world: &TestCharter) -> Apart {
+    let mut one = Origin::new(world, "KOR-1", Precedence::Flash);
+    let mut two = Origin::new(world, "KOR-1", Precedence::Flash);
+    let mut usa = Reader::new(world, "USA-1", one.writer.log());
+    usa.take(world, &one.append(world, vec![draft("KOR+USA", "one")]));
+    let other = two.append(world, vec![draft("KOR+USA", "two")]).batch;
+    let taken = usa.mirror.verify_apart(other.as_bytes().clone(), &Cursor::START, &world.charter);
+    let mut apart = taken.expect("it begins where every history does");
+    let opened: Vec<(u64, Body)> = apart
+        .entries()
+        .map(|entry| (entry.id().index, usa.ring.open(&entry).expect("it is for USA")))
+        .collect();
+    apart.keep_bodies(&world.secrets[&node("USA-1")].storage, &opened);
+    apart
 }
 
 /// The text of a vector file: bytes as hex lines of 64 digits, or as they are.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use watchfire_log::{
-    Batch, Charter, Complaint, Cosignature, EquivocationProof, HighWater, HoldsRange,
+    Apart, Batch, Charter, Complaint, Cosignature, EquivocationProof, HighWater, HoldsRange,
     IncarnationStart, LaneMirror, LineCheck, LogHead, NodeSecrets, Pulse, Realm, RootSecret, Row,
     SignedCheckpoint, Table,
 };
@@ -71,6 +71,8 @@ fn what_was_made_then_is_read_today() {
     range.verify(&jpn.holds).unwrap();
     let proof = EquivocationProof::from_bytes(&file_bytes(&read("equivocation-1.hex"))).unwrap();
     proof.verify(&public.key).unwrap();
+    let apart = Apart::from_bytes(&file_bytes(&read("apart-1.hex"))).unwrap();
+    assert_eq!(apart.end().frontier.root(), apart.batch().checkpoint().checkpoint.root);
     Pulse::read(&file_bytes(&read("pulse-1.hex"))).unwrap();
     IncarnationStart::read(&file_bytes(&read("incarnation-1.hex"))).unwrap();
     Complaint::read(&file_bytes(&read("complaint-1.hex"))).unwrap();

@@ -15,12 +15,12 @@ const USA: usize = 2;
 const ALL: &str = "JPN+KOR+USA";
 
 /// The charter a host has in force.
-fn in_force(cluster: &Cluster, host: usize) -> Charter {
+pub(crate) fn in_force(cluster: &Cluster, host: usize) -> Charter {
     cluster.node(host).charter().clone()
 }
 
 /// The same charter with another roster of `name`, signed by its root.
-fn with_roster(
+pub(crate) fn with_roster(
     cluster: &Cluster,
     charter: &Charter,
     name: &str,
@@ -61,11 +61,11 @@ fn remove(draft: &mut CharterDraft, name: &str) {
     draft.agreement.audiences.insert(Audience::new(left).unwrap());
 }
 
-fn adopt(cluster: &mut Cluster, host: usize, text: String) {
+pub(crate) fn adopt(cluster: &mut Cluster, host: usize, text: String) {
     cluster.input(host, Input::Charter { text });
 }
 
-fn fsck_clean(cluster: &Cluster, host: usize) {
+pub(crate) fn fsck_clean(cluster: &Cluster, host: usize) {
     let file = cluster.charter.charter.clone();
     let store = &cluster.hosts[host].store;
     let history = CharterHistory::read(file, store).unwrap();

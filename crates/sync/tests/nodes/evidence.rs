@@ -6,7 +6,7 @@ use log::{
     LogId, Precedence, StoreReadExt, kinds, testing,
 };
 use sync::wire::Message;
-use sync::{Level, Output};
+use sync::{Arrival, Level, Output};
 
 use crate::cluster::{Cluster, KIND};
 
@@ -42,11 +42,11 @@ fn impersonated(cluster: &mut Cluster) -> LogId {
     log
 }
 
-fn frame(batch: &Batch) -> Vec<u8> {
+pub(crate) fn frame(batch: &Batch) -> Vec<u8> {
     Message::Batch { complete: true, batch: batch.as_bytes().clone() }.encode()
 }
 
-fn convictions(cluster: &Cluster, host: usize) -> usize {
+pub(crate) fn convictions(cluster: &Cluster, host: usize) -> usize {
     let convicts = |output: &&Output| matches!(output, Output::Equivocation { .. });
     cluster.hosts[host].out.iter().filter(convicts).count()
 }
@@ -140,7 +140,16 @@ fn two_histories_shown_to_two_partners_convict_and_suspend() {
     cluster.start(JPN);
     cluster.input(JPN, sync::Input::Connected { peer });
     cluster.deliver(KOR, JPN, frame(&more));
-    assert!(!cluster.texts(JPN).contains(&"more".to_owned()));
+    // It contradicts the pulses held of that lane, so it is kept apart.
+    let more: Vec<Arrival> = cluster
+        .told(JPN)
+        .into_iter()
+        .filter(|(text, _)| text == "more")
+        .map(|(_, how)| how)
+        .collect();
+    assert!(more.contains(&Arrival::Apart));
+    assert!(!more.contains(&Arrival::Live) && !more.contains(&Arrival::Replayed));
+    assert!(cluster.node(JPN).cut()[&LogId { lane: Precedence::Flash, ..log }] > 2);
     assert_eq!(cluster.node(JPN).suspended().collect::<Vec<_>>(), [peer]);
 }
 
@@ -220,7 +229,8 @@ fn a_second_history_shown_to_one_partner_convicts_at_once_and_others_hear_of_it(
     for host in [JPN, USA] {
         assert_eq!(convictions(&cluster, host), 1, "host {host}");
     }
-    assert!(!cluster.texts(JPN).contains(&"false".to_owned()));
+    assert_eq!(cluster.told(JPN), [("false".to_owned(), Arrival::Apart)]);
+    assert!(cluster.texts(USA).is_empty());
     let mut proof = cluster.hosts[JPN].out.iter().find_map(|output| match output {
         Output::Equivocation { proof, .. } => Some(proof.to_vec()),
         _ => None,

@@ -5,6 +5,7 @@ extern crate watchfire_sync as sync;
 mod bulk;
 mod bundles;
 mod cluster;
+mod contested;
 mod counts;
 mod editions;
 mod evidence;
