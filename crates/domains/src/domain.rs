@@ -189,6 +189,27 @@ impl Items {
     }
 }
 
+/// Marks the items that say whether they are `contested`: those that rest on nothing sound. The fold does
+/// not know whose key is in doubt, the shell does.
+///
+/// An item rests on the entries of its `evidence`; one that has an `entry` was said by that, and is what
+/// that is worth whatever it rests on. An item without either stays as it is.
+pub fn mark_contested(items: &mut Shown, is_contested: impl Fn(&EntryId) -> bool) {
+    let doubtful = |value: &Value| {
+        let entry = value.as_str().and_then(|entry| entry.parse().ok());
+        entry.is_some_and(|entry| is_contested(&entry))
+    };
+    for item in items.values_mut().flat_map(BTreeMap::values_mut) {
+        if item.get("contested").is_none() {
+            continue;
+        }
+        let said = item.get("entry").is_some_and(doubtful);
+        let evidence = item.get("evidence").and_then(Value::as_array);
+        let rests = evidence.is_some_and(|all| !all.is_empty() && all.iter().all(doubtful));
+        item["contested"] = (said || rests).into();
+    }
+}
+
 /// An entry a node should append by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desire {
@@ -202,8 +223,8 @@ pub struct Desire {
     pub precedence: Precedence,
     /// Its content.
     pub content: Vec<u8>,
-    /// What it rests on, where appending it calls somebody: it is not appended on late entries alone.
-    /// Empty where it calls nobody.
+    /// What it rests on, where appending it calls somebody: it is not appended on late or contested
+    /// entries alone. Empty where it calls nobody.
     pub evidence: Vec<EntryId>,
 }
 
@@ -224,5 +245,39 @@ pub fn decode_content<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeErro
             "content that ends with its last field",
             format!("{} bytes more", rest.len()),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_rests_on_nothing_sound_is_contested() {
+        let id = |node: &str| format!("{node}.flash.000102030405060708090a0b0c0d0e0f.7");
+        let (sound, doubtful) = (id("JPN-1"), id("KOR-1"));
+        let is_contested = |entry: &EntryId| entry.log.node.to_string() == "KOR-1";
+        for (item, expect) in [
+            (json!({ "evidence": [sound, doubtful] }), false),
+            (json!({ "evidence": [doubtful, doubtful] }), true),
+            (json!({ "evidence": [] }), false),
+            (json!({}), false),
+            (json!({ "entry": sound, "evidence": [doubtful] }), true),
+            (json!({ "entry": doubtful, "evidence": [sound] }), true),
+            (json!({ "entry": sound, "evidence": [sound] }), false),
+            (json!({ "entry": "none", "evidence": [3] }), false),
+        ] {
+            let mut marked = item.clone();
+            marked["contested"] = false.into();
+            let mut items = Shown::from([("a.b", BTreeMap::from([("x".to_owned(), marked)]))]);
+            mark_contested(&mut items, is_contested);
+            assert_eq!(items["a.b"]["x"]["contested"], expect, "{item}");
+            let mut silent =
+                Shown::from([("a.b", BTreeMap::from([("x".to_owned(), item.clone())]))]);
+            mark_contested(&mut silent, is_contested);
+            assert_eq!(silent["a.b"]["x"], item, "an item that does not say stays as it is");
+        }
     }
 }

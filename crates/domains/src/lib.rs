@@ -29,7 +29,7 @@ mod view;
 pub use digest::canonical_bytes;
 pub use domain::{
     Collection, DecodeError, Desire, Domain, Items, KindInfo, Shown, Statement, decode_content,
-    encode_content,
+    encode_content, mark_contested,
 };
 pub use registry::{Capabilities, Slot};
 pub use signals::{Certainty, Finding, Findings, Region, Severity, Signal, Signals};

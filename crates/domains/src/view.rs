@@ -10,7 +10,7 @@
 //! sorts before the base makes the view [behind](View::is_behind): whoever holds the log folds it
 //! again from there and lets the new view [adopt](View::adopt) what the old one heard since.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -129,6 +129,8 @@ pub struct Placed {
     order: Order,
     fact: Arc<Fact>,
     content: Content,
+    /// Of another history of its log than the one taken first.
+    apart: bool,
 }
 
 enum Content {
@@ -139,9 +141,18 @@ enum Content {
 impl Placed {
     /// Decodes a fact; `None` if no domain reads its kind.
     pub fn read(fact: &Arc<Fact>) -> Option<Arc<Self>> {
+        Self::of(fact, false)
+    }
+
+    /// The same of a fact of another history of its log than the one taken first, which is kept apart.
+    pub fn read_apart(fact: &Arc<Fact>) -> Option<Arc<Self>> {
+        Self::of(fact, true)
+    }
+
+    fn of(fact: &Arc<Fact>, apart: bool) -> Option<Arc<Self>> {
         let (at, content) = place(fact)?;
         let order = Order { at, log: fact.id.log, index: fact.id.index, hash: fact.leaf_hash };
-        Some(Arc::new(Self { order, fact: Arc::clone(fact), content }))
+        Some(Arc::new(Self { order, fact: Arc::clone(fact), content, apart }))
     }
 }
 
@@ -175,6 +186,9 @@ pub struct View {
     base: Option<Base>,
     /// The newest facts that sort before the base and are not in it.
     late: VecDeque<Arc<Placed>>,
+    /// Hashes of the facts kept apart, as ranges of indices do not tell which history was heard. Whoever
+    /// keeps them bounds them.
+    apart: BTreeSet<[u8; 32]>,
     checkpoints: Vec<Checkpoint>,
     head: Pictures,
     /// The last fact folded into the head.
@@ -199,6 +213,7 @@ impl View {
             pending: BTreeMap::new(),
             base: None,
             late: VecDeque::new(),
+            apart: BTreeSet::new(),
             checkpoints: Vec::new(),
             head: Pictures::default(),
             folded: None,
@@ -231,6 +246,9 @@ impl View {
     }
 
     fn take(&mut self, placed: &Arc<Placed>, now: Timestamp) {
+        if placed.apart && !self.apart.insert(placed.order.hash) {
+            return;
+        }
         if placed.fact.logged <= due(now) {
             self.incoming.push(Arc::clone(placed));
         } else if self.pending.len() < PENDING_MAX {
@@ -293,12 +311,16 @@ impl View {
     /// Takes over what `old` heard of entries other than `heard`, from which this view was folded.
     pub fn adopt(&mut self, old: Self, heard: &Heard) {
         let Self { facts, incoming, pending, late, refolded, .. } = old;
-        let news = |placed: &Arc<Placed>| {
+        let known = &mut self.apart;
+        let mut news = |placed: &Arc<Placed>| {
+            if placed.apart {
+                return known.insert(placed.order.hash);
+            }
             let ranges = heard.get(&placed.order.log).into_iter().flatten();
             !ranges.into_iter().any(|range| range.contains(&placed.order.index))
         };
         let all = facts.into_iter().chain(incoming).chain(late);
-        self.incoming.extend(all.filter(news));
+        self.incoming.extend(all.filter(&mut news));
         self.pending.extend(pending.into_iter().filter(|(_, placed)| news(placed)));
         self.refolded += refolded;
     }

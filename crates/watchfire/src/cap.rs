@@ -20,14 +20,24 @@ pub(crate) fn document(warning: &Warning, realm: &Realm) -> Option<Result<String
     warning::cap_content(warning, realm).map(|content| alert(&content).map(|alert| alert.to_xml()))
 }
 
+/// Where the newest message of `warning` stands in `folder` once it is written.
+fn path_of(folder: &Path, warning: &Warning) -> Option<PathBuf> {
+    let newest = warning.messages().last()?;
+    Some(folder.join(format!("{}.xml", warning::cap_identifier(warning, newest.sequence))))
+}
+
+/// Whether the newest message of `warning` is written.
+pub(crate) fn is_written(folder: &Path, warning: &Warning) -> bool {
+    path_of(folder, warning).is_some_and(|path| path.exists())
+}
+
 /// Writes the newest message of `warning` into `folder` unless it is there already; its path.
 pub(crate) fn write_once(
     folder: &Path,
     warning: &Warning,
     realm: &Realm,
 ) -> Result<Option<PathBuf>, Error> {
-    let Some(newest) = warning.messages().last() else { return Ok(None) };
-    let path = folder.join(format!("{}.xml", warning::cap_identifier(warning, newest.sequence)));
+    let Some(path) = path_of(folder, warning) else { return Ok(None) };
     if path.exists() {
         return Ok(Some(path));
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domains::{Cut, Pictures, View, ViewName};
+use domains::{Cut, Pictures, Placed, View, ViewName};
 use log::{HighWater, StoreRead};
-use sync::Output;
+use sync::{Arrival, Output};
 
 use crate::entropy::SystemEntropy;
 use crate::error::Error;
@@ -50,10 +50,15 @@ pub(crate) fn replay(
         })?;
     let mut view = View::new(name);
     for output in &outputs {
-        if let Output::Fact { fact, .. } = output
-            && officer::check(fact, &being.charter).is_ok()
+        let Output::Fact { fact, arrival } = output else { continue };
+        let placed = match arrival {
+            Arrival::Apart => Placed::read_apart(fact),
+            _ => Placed::read(fact),
+        };
+        if officer::check(fact, &being.charter).is_ok()
+            && let Some(placed) = placed
         {
-            view.insert(fact, now);
+            view.insert_placed(&placed, now);
         }
     }
     Ok(Replayed { view, cut: node.cut() })

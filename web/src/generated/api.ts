@@ -221,6 +221,8 @@ export interface EntryAnswer {
   audience: string;
   /** Its content, or null if no domain reads the kind. */
   content: unknown;
+  /** Whether its node signed two histories: no effect may rest on it alone. */
+  contested: boolean;
   /** The edition of its content. */
   edition: number;
   /** Nodes that hold it, as far as receipts have come; of own entries only. */
@@ -398,6 +400,8 @@ export interface Line {
   since: Timestamp;
   /** By the time since anything was heard. */
   state: LineState;
+  /** Whether the other node signed two histories: nothing more of it is taken until its roster names another key, and what it said is contested. */
+  suspended: boolean;
   /** The node that carries frames between the two, sealed, while they have no connection. */
   via: NodeId | null;
 }
@@ -864,6 +868,8 @@ export interface Track {
   class: TrackClass;
   /** Vertical speed, positive up, m/s. */
   climb_mps: number;
+  /** Whether every one of those is of a node that signed two histories. */
+  contested: boolean;
   /** Direction over ground, clockwise from north, degrees. */
   course_deg: number;
   /** The newest entries it rests on, at most 16, oldest first. */
@@ -945,6 +951,8 @@ export interface Warning {
   audience: string;
   /** CAP's word. */
   certainty: string;
+  /** Whether that entry, or everything it rests on, is of a node that signed two histories: such a warning calls nobody. */
+  contested: boolean;
   /** The districts, in code order; at sea the nearest ones, `nearby_only` with probability 0. */
   districts: WarningDistrict[];
   /** When it was first drafted. */

@@ -62,6 +62,8 @@ pub struct TrackItem {
     pub trail: Vec<[f64; 3]>,
     /// The newest entries it rests on, at most 16, oldest first.
     pub evidence: Vec<String>,
+    /// Whether every one of those is of a node that signed two histories.
+    pub contested: bool,
     /// Other ids it had.
     pub aliases: Vec<String>,
 }
@@ -296,6 +298,7 @@ impl TrackItem {
             impact: impact_item(track),
             trail: track.trail.points.clone(),
             evidence: track.evidence(EVIDENCE_SHOWN).iter().map(ToString::to_string).collect(),
+            contested: false,
             aliases: track.aliases.clone(),
         }
     }

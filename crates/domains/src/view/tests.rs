@@ -191,3 +191,53 @@ fn checkpoints_stay_few_and_spread() {
     assert!((3..=16).contains(&counts.len()), "{counts:?}");
     assert!(counts.last().is_some_and(|last| FACTS - last <= 2 * CHECKPOINT_FACTS), "{counts:?}");
 }
+
+/// Another fact at the place of `of`, as its node's other history has it.
+fn otherwise(of: &Fact) -> Arc<Fact> {
+    let leaf_hash = log::sha256(&of.leaf_hash);
+    let report = DeclaredReport {
+        public_id: format!("KOR-{}-other", of.id.index),
+        evidence: vec![PlotRef { entry: of.id, plot: 0 }],
+    };
+    Arc::new(Fact { leaf_hash, content: encode_content(&report), ..of.clone() })
+}
+
+#[test]
+fn two_histories_fold_to_one_state_in_whatever_order_they_come() {
+    let told: Vec<Arc<Fact>> = facts().into_iter().take(120).collect();
+    let apart: Vec<Arc<Fact>> = told.iter().skip(60).step_by(3).map(|of| otherwise(of)).collect();
+    let mut orders = Vec::new();
+    for first in [false, true] {
+        let mut view = View::new(ViewName::Own);
+        let tell = |view: &mut View, some: &[Arc<Fact>], place: fn(&Arc<Fact>) -> _| {
+            for fact in some {
+                let placed: Option<Arc<Placed>> = place(fact);
+                view.insert_placed(&placed.unwrap(), now());
+                view.head(now());
+            }
+        };
+        if first {
+            tell(&mut view, &apart, Placed::read_apart);
+        }
+        tell(&mut view, &told, Placed::read);
+        // Told again, as after a restart, they change nothing.
+        tell(&mut view, &apart, Placed::read_apart);
+        assert_eq!(view.len(), told.len() + apart.len());
+        orders.push((digest_of_head(&mut view), view));
+    }
+    let (one, other) = (orders.remove(0), orders.remove(0));
+    assert_eq!(one.0, other.0, "whichever came first");
+    assert_eq!(other.1.facts.iter().filter(|placed| placed.apart).count(), apart.len());
+    let without = {
+        let mut view = folded(&told, 7, usize::MAX);
+        digest_of_head(&mut view)
+    };
+    assert_ne!(one.0, without, "both histories are in the picture");
+    // The log folded again has one of them apart; the others are taken over from the old view.
+    let heard = Heard::from([1, 2].map(|n| (log(n), std::iter::once(0..FACTS).collect())));
+    let mut fresh = folded(&told, 7, usize::MAX);
+    fresh.insert_placed(&Placed::read_apart(&apart[0]).unwrap(), now());
+    fresh.adopt(one.1, &heard);
+    assert_eq!(digest_of_head(&mut fresh), one.0);
+    assert_eq!(fresh.len(), told.len() + apart.len());
+}

@@ -52,9 +52,10 @@ pub fn act(
     })?;
     let officer =
         Officer { name: name.to_owned(), key_id: key_id.to_owned(), signature: String::new() };
+    let mut evidence = Vec::new();
     let (kind, content) = match act {
         Act::Release(draft) => {
-            let draft = chosen(warning, draft, Action::Alert)?;
+            let draft = chosen(warning, draft, Action::Alert, &mut evidence)?;
             release(
                 RELEASE_KIND,
                 ReleaseReport { warning: id.clone(), draft, note, officer },
@@ -63,7 +64,7 @@ pub fn act(
             )
         }
         Act::Update(draft) => {
-            let draft = chosen(warning, draft, Action::Update)?;
+            let draft = chosen(warning, draft, Action::Update, &mut evidence)?;
             release(
                 UPDATE_KIND,
                 ReleaseReport { warning: id.clone(), draft, note, officer },
@@ -94,8 +95,7 @@ pub fn act(
         edition: EDITION,
         precedence: Precedence::Flash,
         content,
-        // It is an officer's act.
-        evidence: Vec::new(),
+        evidence,
     })
 }
 
@@ -109,7 +109,13 @@ fn release(
     Release::new(report).map(|release| (kind, encode_content(release.report())))
 }
 
-fn chosen(warning: &Warning, draft: Option<EntryId>, action: Action) -> Result<EntryId, ActError> {
+/// The draft to let out, and what it rests on if it calls people.
+fn chosen(
+    warning: &Warning,
+    draft: Option<EntryId>,
+    action: Action,
+    evidence: &mut Vec<EntryId>,
+) -> Result<EntryId, ActError> {
     let draft =
         draft.or_else(|| warning.pending().map(|draft| draft.entry)).ok_or_else(|| ActError {
             message: format!(
@@ -119,7 +125,11 @@ fn chosen(warning: &Warning, draft: Option<EntryId>, action: Action) -> Result<E
             hint: "nothing changed since the last message; cancel it if it must end".to_owned(),
             unknown: false,
         })?;
-    Ok(warning.releasable(draft, action)?.entry)
+    let draft = warning.releasable(draft, action)?;
+    if draft.reason.calls() {
+        evidence.clone_from(&draft.subject.evidence);
+    }
+    Ok(draft.entry)
 }
 
 impl From<Refusal> for ActError {

@@ -65,10 +65,7 @@ pub(super) fn desires(
 fn desire(report: &DraftReport, drafts: u32, audience: &Audience) -> Desire {
     // That its time is over or its support gone is not what any entry says: it is drafted whichever way
     // the entries came that the warning rests on.
-    let evidence = match report.reason {
-        Reason::Threat | Reason::Changed => report.subject.evidence.clone(),
-        _ => Vec::new(),
-    };
+    let evidence = if report.reason.calls() { report.subject.evidence.clone() } else { Vec::new() };
     Desire {
         key: format!("{DRAFT_KIND}/{audience}/{}/{drafts}", report.warning),
         kind: DRAFT_KIND,

@@ -205,6 +205,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether a message of this reason calls people, rather than saying that a time is over or support
+    /// gone: such a message must rest on something.
+    pub const fn calls(self) -> bool {
+        matches!(self, Self::Threat | Self::Changed)
+    }
+
     /// Whether a message of this reason may do `action`.
     pub const fn fits(self, action: Action) -> bool {
         match action {

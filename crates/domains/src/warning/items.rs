@@ -72,6 +72,9 @@ pub struct WarningItem {
     pub entry: EntryId,
     /// Whether that entry came here late, after a gap: such a warning calls nobody.
     pub late: bool,
+    /// Whether that entry, or everything it rests on, is of a node that signed two histories: such a
+    /// warning calls nobody.
+    pub contested: bool,
     /// The entries it rests on, newest last.
     pub evidence: Vec<EntryId>,
     /// The partners whose entries it rests on, such as `JPN+KOR`.
@@ -188,6 +191,7 @@ fn item(state: &State, warning: &Warning, now: Timestamp) -> WarningItem {
         }),
         entry: warning.newest_entry(),
         late: false,
+        contested: false,
         evidence: subject.evidence.clone(),
         source: source(subject),
         references: warning

@@ -200,7 +200,7 @@ impl FsckArguments {
         };
         let inspected = HighWaterFile::inspect(&being.config.high_water())?;
         faults.extend(inspected.faults.iter().cloned());
-        let (mut entries, mut checkpoints, mut receipts) = (0, 0, 0);
+        let (mut entries, mut checkpoints, mut receipts, mut apart) = (0, 0, 0, 0);
         match AnyStore::open(&being, Access::Read) {
             Err(error) => faults.push(error.to_string()),
             Ok(AnyOpened { store, faults: found, .. }) => {
@@ -224,6 +224,7 @@ impl FsckArguments {
                 let report = log::fsck(&store, &scope);
                 (entries, checkpoints, receipts) =
                     (report.entries, report.checkpoints, report.receipts);
+                apart = report.apart;
                 faults.extend(
                     report.faults.iter().map(|fault| format!("{}: {}", fault.place, fault.problem)),
                 );
@@ -232,7 +233,7 @@ impl FsckArguments {
         if self.json {
             let answer = json!({
                 "entries": entries, "checkpoints": checkpoints, "receipts": receipts,
-                "faults": faults, "sealed": sealed,
+                "apart": apart, "faults": faults, "sealed": sealed,
             });
             print(&format!("{answer}\n"));
         } else {
@@ -244,6 +245,11 @@ impl FsckArguments {
             print(&format!(
                 "{entries} entries, {checkpoints} checkpoints, {receipts} receipts; {seal}\n"
             ));
+            if apart > 0 {
+                print(&format!(
+                    "{apart} entries of other histories, kept apart: `watchfire evidence` shows them\n"
+                ));
+            }
             for fault in &faults {
                 print(&format!("fault: {fault}\n"));
             }

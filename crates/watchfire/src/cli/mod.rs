@@ -5,6 +5,7 @@ mod backup;
 mod bundle;
 mod charter;
 mod doctor;
+mod evidence;
 mod explain;
 mod ingest;
 mod inspect;
@@ -71,6 +72,8 @@ enum Command {
     Replay(inspect::ReplayArguments),
     /// Verify every byte of a stopped node's store
     Fsck(inspect::FsckArguments),
+    /// Show what a store keeps of nodes that signed two histories
+    Evidence(evidence::EvidenceArguments),
     /// Copy a node's store while it runs, and verify the copy
     Backup(backup::BackupArguments),
     /// Put a backup back at a stopped node, or rehearse it
@@ -208,6 +211,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Systemd(arguments) => arguments.run(),
         Command::Replay(arguments) => arguments.run(),
         Command::Fsck(arguments) => arguments.run(),
+        Command::Evidence(arguments) => arguments.run(),
         Command::Backup(arguments) => arguments.run(),
         Command::Restore(arguments) => arguments.run(),
         Command::Bundle(command) => command.run(),

@@ -125,6 +125,8 @@ pub(crate) struct EntryAnswer {
     pub(crate) content: Option<Value>,
     /// Nodes that hold it, as far as receipts have come; of own entries only.
     pub(crate) holders: Vec<NodeId>,
+    /// Whether its node signed two histories: no effect may rest on it alone.
+    pub(crate) contested: bool,
 }
 
 /// An officer's remark.

@@ -116,7 +116,14 @@ impl Core {
     }
 
     pub(super) fn line_items(&self) -> Vec<LineItem> {
-        self.lines.items(|peer| self.node.relay_to(peer), |peer| self.lanes(peer))
+        let mut items = self.lines.items(|peer| self.node.relay_to(peer), |peer| self.lanes(peer));
+        for suspended in self.node.suspended() {
+            items
+                .iter_mut()
+                .filter(|line| line.id == suspended)
+                .for_each(|line| line.suspended = true);
+        }
+        items
     }
 
     fn lanes(&self, peer: NodeId) -> Vec<LaneItem> {
@@ -144,8 +151,12 @@ impl Core {
         let now = self.clock.now();
         let mut items = self.views.view(view)?.items(now).into_collections();
         let node = &self.node;
-        let realm = self.charter.realm();
-        Marks { realm, came_late: &|entry| node.came_late(entry) }.put(&mut items);
+        let marks = Marks {
+            realm: self.charter.realm(),
+            came_late: &|entry| node.came_late(entry),
+            is_contested: &|entry| node.is_contested(entry),
+        };
+        marks.put(&mut items);
         let mut picture: Collections = items
             .into_iter()
             .filter(|(name, _)| name.split('.').next() == Some(domain))
@@ -229,6 +240,7 @@ impl Core {
             edition: fact.edition,
             content: kind.and_then(|kind| (kind.to_json)(&fact.content).ok()),
             holders: self.node.holders(&fact.id, &fact.audience),
+            contested: self.node.is_contested(&fact.id),
         }
     }
 

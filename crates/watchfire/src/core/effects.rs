@@ -185,6 +185,7 @@ impl Core {
             };
             problem.hint(error.hint)
         })?;
+        self.refuse_contested(name, &desire.evidence)?;
         Ok((self.draft_of(desire, *warning.audience()), state))
     }
 
@@ -232,8 +233,11 @@ impl Core {
         let shell: BTreeMap<ViewName, Collections> =
             self.views.view_names().map(|view| (view.clone(), self.shell_items(view))).collect();
         let node = &self.node;
-        let marks =
-            Marks { realm: self.charter.realm(), came_late: &|entry| node.came_late(entry) };
+        let marks = Marks {
+            realm: self.charter.realm(),
+            came_late: &|entry| node.came_late(entry),
+            is_contested: &|entry| node.is_contested(entry),
+        };
         let wanted = self.views.show(self.me, now, shell, &marks);
         for wish in wanted {
             if self.hushes(&wish.desire) {

@@ -78,6 +78,9 @@ pub(crate) struct LineItem {
     pub(crate) carrier: String,
     /// The node that carries frames between the two, sealed, while they have no connection.
     pub(crate) via: Option<NodeId>,
+    /// Whether the other node signed two histories: nothing more of it is taken until its roster names
+    /// another key, and what it said is contested.
+    pub(crate) suspended: bool,
     /// The four lanes.
     pub(crate) lanes: Vec<LaneItem>,
     /// Why it is not up.

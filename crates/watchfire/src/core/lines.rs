@@ -171,6 +171,7 @@ impl LineTable {
                 clock_offset_ms: row.clock_offset.map(milliseconds),
                 carrier: line::name(row.carrier).to_owned(),
                 via: via(*peer),
+                suspended: false,
                 lanes: lanes(*peer),
                 note: row.note.clone(),
             })

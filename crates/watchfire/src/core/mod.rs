@@ -508,7 +508,7 @@ impl Core {
                     self.acknowledged(ticket, entry, &holders, "pending");
                 }
                 Output::Refused { ticket, reason } => self.refused(ticket, &reason),
-                Output::Fact { fact, .. } => self.know(&fact),
+                Output::Fact { fact, arrival } => self.know(&fact, arrival),
                 Output::Line { peer, state, lag, clock_offset } => {
                     let now = self.clock.now();
                     self.lines.measured(peer, state, lag, clock_offset, now);
@@ -524,8 +524,8 @@ impl Core {
                 Output::Equivocation { node, log, reported_by, .. } => self.find(
                     domains::Severity::Error,
                     format!("node {node}"),
-                    format!("log `{log}` has two histories (reported by `{reported_by}`); all lanes of this node key are suspended"),
-                    Some("speak to the partner; both branches and the proof are kept".to_owned()),
+                    format!("log `{log}` has two histories (reported by `{reported_by}`); all lanes of this node key are suspended, and what it said is contested"),
+                    Some("speak to the partner; `watchfire evidence` shows what is kept".to_owned()),
                 ),
                 Output::CharterInForce { charter } => self.follow_charter(charter),
                 Output::Close { peer, why } => self.lines.close(peer, &format!("{why:?}")),
@@ -540,13 +540,13 @@ impl Core {
         assert!(self.store.send(job).is_ok(), "the store's thread lives as long as the loop");
     }
 
-    fn know(&mut self, fact: &Arc<Fact>) {
+    fn know(&mut self, fact: &Arc<Fact>, arrival: sync::Arrival) {
         if self.probe.is_some() {
             let seen = self.probed.entry(fact.id.log).or_insert((0, 0));
             *seen = (fact.id.index, seen.1 + 1);
         }
         if self.admits(fact) {
-            self.views.insert(fact, self.clock.now());
+            self.views.insert(fact, arrival, self.clock.now());
         }
     }
 

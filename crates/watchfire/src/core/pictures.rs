@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::{NodeId, Timestamp};
 use domains::{Cut, Desire, Heard, Placed, View, ViewName};
 use log::{Audience, Charter, EntryId, Fact, Realm};
+use sync::Arrival;
 use tokio::sync::broadcast;
 
 use super::{Subscription, Update};
@@ -85,8 +86,12 @@ impl Views {
         self.seats.keys()
     }
 
-    pub(super) fn insert(&mut self, fact: &Arc<Fact>, now: Timestamp) {
-        let Some(placed) = Placed::read(fact) else { return };
+    pub(super) fn insert(&mut self, fact: &Arc<Fact>, arrival: Arrival, now: Timestamp) {
+        let placed = match arrival {
+            Arrival::Apart => Placed::read_apart(fact),
+            _ => Placed::read(fact),
+        };
+        let Some(placed) = placed else { return };
         for seat in self.seats.values_mut() {
             seat.view.insert_placed(&placed, now);
             seat.fresh = true;
@@ -212,6 +217,7 @@ impl Views {
 pub(super) struct Marks<'a> {
     pub(super) realm: &'a Realm,
     pub(super) came_late: &'a dyn Fn(&EntryId) -> bool,
+    pub(super) is_contested: &'a dyn Fn(&EntryId) -> bool,
 }
 
 impl Marks<'_> {
@@ -223,6 +229,7 @@ impl Marks<'_> {
             domains::warning::mark_realm(warnings, self.realm);
             domains::warning::mark_late(warnings, self.came_late);
         }
+        domains::mark_contested(items, self.is_contested);
     }
 }
 

@@ -9,8 +9,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use base::Timestamp;
-use domains::{Heard, View, ViewName};
-use log::{Charter, Error, Fact, LogId, StorageKey, StoreRead, StoreReadExt as _, stored_facts};
+use domains::{Heard, Placed, View, ViewName};
+use log::{
+    Apart, Charter, Error, Fact, LogId, StorageKey, StoreRead, StoreReadExt as _, stored_facts,
+};
 
 use crate::officer;
 
@@ -37,6 +39,9 @@ impl Reading {
         let mut heard = Heard::new();
         let mut sources: Vec<Source> =
             store.heads()?.into_iter().map(|head| Source::new(head.log)).collect();
+        for apart in store.apart(None)? {
+            sources.push(Source::apart(&apart, &self.storage)?);
+        }
         let mut count = 0_usize;
         loop {
             for source in &mut sources {
@@ -46,9 +51,12 @@ impl Reading {
             let next = |source: &Source| source.facts.front().map(|fact| (fact.logged, source.log));
             let Some(first) = sources.iter_mut().min_by_key(|source| next(source)) else { break };
             let fact = first.facts.pop_front().expect("only sources with facts are kept");
+            let placed = if first.apart { Placed::read_apart } else { Placed::read };
             // The loop has told of acts without their officer's signature when they came.
-            if officer::check(&fact, charter).is_ok() {
-                view.insert(&Arc::new(fact), now);
+            if officer::check(&fact, charter).is_ok()
+                && let Some(placed) = placed(&Arc::new(fact))
+            {
+                view.insert_placed(&placed, now);
                 count += 1;
                 if count.is_multiple_of(LOOK_FACTS) {
                     view.head(now);
@@ -65,11 +73,18 @@ struct Source {
     log: LogId,
     next: u64,
     facts: VecDeque<Fact>,
+    /// Of another history, read whole.
+    apart: bool,
 }
 
 impl Source {
     const fn new(log: LogId) -> Self {
-        Self { log, next: 0, facts: VecDeque::new() }
+        Self { log, next: 0, facts: VecDeque::new(), apart: false }
+    }
+
+    fn apart(kept: &Apart, storage: &StorageKey) -> Result<Self, Error> {
+        let facts = kept.facts(storage)?.into();
+        Ok(Self { log: kept.batch().log(), next: kept.batch().end(), facts, apart: true })
     }
 
     /// Reads on if nothing read is left; stays empty at the end.
@@ -79,7 +94,7 @@ impl Source {
         storage: &StorageKey,
         heard: &mut Heard,
     ) -> Result<(), Error> {
-        while self.facts.is_empty() {
+        while self.facts.is_empty() && !self.apart {
             let found = stored_facts(store, storage, &self.log, self.next, READ_BYTES)?;
             let Some(last) = found.read.last() else { break };
             self.next = last.end;

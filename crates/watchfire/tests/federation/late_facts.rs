@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Federation, Node, now, scan, wait_for};
 
-const BOTH: &str = "JPN+KOR";
+pub(crate) const BOTH: &str = "JPN+KOR";
 /// FLASH entries said while a node is away: more than it is sent in order when it comes back.
 const MISSED: u64 = 700;
 
 /// A draft of a warning for Tokyo, an impact in half an hour.
-fn draft(warning: &str, evidence: &[&str]) -> Value {
+pub(crate) fn draft(warning: &str, evidence: &[&str]) -> Value {
     let impact = now() + base::TimeDelta::from_seconds(1_800);
     json!({
         "kind": "warning.draft", "audience": BOTH, "level": "local",
@@ -52,12 +52,12 @@ fn picture(node: &Node) -> Value {
     node.api.get(&format!("/api/v1/picture/warning?view={view}")).good()
 }
 
-fn item(node: &Node, warning: &str) -> Value {
+pub(crate) fn item(node: &Node, warning: &str) -> Value {
     picture(node)["warning.warnings"][warning].clone()
 }
 
 /// The CAP files of a node.
-fn alerts(federation: &Federation, node: &str) -> Vec<PathBuf> {
+pub(crate) fn alerts(federation: &Federation, node: &str) -> Vec<PathBuf> {
     let folder = std::fs::read_dir(federation.data(node).join("cap"));
     folder.into_iter().flatten().flatten().map(|file| file.path()).collect()
 }

@@ -7,6 +7,7 @@
 mod audit;
 mod backup;
 mod bundles;
+mod contested;
 mod damage;
 mod disk_full;
 mod doctor;

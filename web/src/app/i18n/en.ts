@@ -64,6 +64,8 @@ export const en = {
   'warnings.object': 'Object',
   'warnings.late': 'Came late',
   'warnings.late_note': 'It came after a gap in the line was filled, and called nobody: judge it now.',
+  'warnings.contested': 'Contested',
+  'warnings.contested_note': 'What it rests on is of a node that signed two histories: speak to the partner before you act on it.',
   'warnings.unsupported': 'Support lost',
   'warnings.unsupported_note': 'The track behind this warning no longer supports it: update or cancel.',
   'warnings.arrived': 'New warning, priority {priority}: {headline}',
@@ -135,6 +137,8 @@ export const en = {
   'tracks.speed': 'Speed',
   'tracks.updated': 'Updated',
   'tracks.gone': 'Track {id} is no longer in the picture.',
+  'tracks.contested': 'Contested',
+  'tracks.contested_note': 'All it rests on is of a node that signed two histories. No warning is drafted on it alone.',
 
   'class.ballistic': 'Ballistic',
   'class.aircraft': 'Aircraft',
@@ -230,6 +234,8 @@ export const en = {
   'lines.note': 'Note',
   'lines.unknown': 'unknown',
   'lines.held_short': 'held {held} of {sent}',
+  'lines.suspended': 'Suspended',
+  'lines.suspended_note': '{node} signed two histories. Nothing more of it is taken until its roster names a new key.',
 
   'lane.flash': 'Flash',
   'lane.immediate': 'Immediate',

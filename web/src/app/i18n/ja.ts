@@ -66,6 +66,8 @@ export const ja: Dictionary = {
   'warnings.object': '対象',
   'warnings.late': '遅着',
   'warnings.late_note': '回線の欠落を埋めて届いたため、呼び出しは行われていません。今すぐ確認してください。',
+  'warnings.contested': '係争中',
+  'warnings.contested_note': '根拠は二つの履歴に署名したノードの表明です。対応の前に相手国に確認してください。',
   'warnings.unsupported': '根拠喪失',
   'warnings.unsupported_note': '航跡がこの警報を裏付けなくなりました。更新または取消をしてください。',
   'warnings.arrived': '新しい警報、優先度 {priority}:{headline}',
@@ -137,6 +139,8 @@ export const ja: Dictionary = {
   'tracks.speed': '速度',
   'tracks.updated': '更新',
   'tracks.gone': '航跡 {id} は状況図にありません。',
+  'tracks.contested': '係争中',
+  'tracks.contested_note': '根拠はすべて二つの履歴に署名したノードの表明です。これだけでは警報案は作成されません。',
 
   'class.ballistic': '弾道',
   'class.aircraft': '航空機',
@@ -232,6 +236,8 @@ export const ja: Dictionary = {
   'lines.note': '注記',
   'lines.unknown': '不明',
   'lines.held_short': '保持 {held} / {sent}',
+  'lines.suspended': '停止中',
+  'lines.suspended_note': '{node} は二つの履歴に署名しました。名簿に新しい鍵が載るまで、以後の表明は採りません。',
 
   'lane.flash': '火急',
   'lane.immediate': '至急',

@@ -66,6 +66,8 @@ export const ko: Dictionary = {
   'warnings.object': '대상',
   'warnings.late': '지연 도착',
   'warnings.late_note': '회선 공백을 메우며 도착하여 호출하지 않았습니다. 지금 확인하십시오.',
+  'warnings.contested': '다툼 있음',
+  'warnings.contested_note': '근거가 두 이력에 서명한 노드의 진술입니다. 조치 전에 상대국에 확인하십시오.',
   'warnings.unsupported': '근거 상실',
   'warnings.unsupported_note': '항적이 더 이상 이 경보를 뒷받침하지 않습니다. 갱신하거나 취소하십시오.',
   'warnings.arrived': '새 경보, 우선순위 {priority}: {headline}',
@@ -137,6 +139,8 @@ export const ko: Dictionary = {
   'tracks.speed': '속도',
   'tracks.updated': '갱신',
   'tracks.gone': '항적 {id}은(는) 상황도에 없습니다.',
+  'tracks.contested': '다툼 있음',
+  'tracks.contested_note': '근거가 모두 두 이력에 서명한 노드의 진술입니다. 이것만으로는 경보 초안을 만들지 않습니다.',
 
   'class.ballistic': '탄도',
   'class.aircraft': '항공기',
@@ -232,6 +236,8 @@ export const ko: Dictionary = {
   'lines.note': '비고',
   'lines.unknown': '미상',
   'lines.held_short': '보관 {held} / {sent}',
+  'lines.suspended': '정지됨',
+  'lines.suspended_note': '{node}이(가) 두 이력에 서명했습니다. 명부에 새 키가 오를 때까지 더 이상 진술을 채택하지 않습니다.',
 
   'lane.flash': '화급',
   'lane.immediate': '긴급',

@@ -7,7 +7,7 @@ function warning(id: string, changes: Partial<Warning> = {}): Warning {
     id, object: 'X', owner: 'JPN', pending: null, state: 'released', priority: 2, realm_status: 'Exercise', audience: 'JPN+KOR', area: 'land', districts: [],
     impact_time: '2017-07-28T15:28:12Z', impact_time_sigma_s: 9, severity: 'Extreme', urgency: 'Immediate', certainty: 'Likely',
     headline: { en: 'a', ja: 'b', ko: 'c' }, drafted: '2017-07-28T14:42:00Z', released: null, released_by: null,
-    supported: true, entry: 'e/1', late: false, evidence: [], source: 'KOR-1', references: [], sequence: 1, ...changes,
+    supported: true, entry: 'e/1', late: false, contested: false, evidence: [], source: 'KOR-1', references: [], sequence: 1, ...changes,
   };
 }
 
@@ -34,6 +34,8 @@ it.each<[string, Partial<Warning>, string | null, string[], boolean]>([
   ['nothing drafted', {}, 'JPN', ['cancel'], false],
   ['nothing drafted and support lost', { supported: false }, 'JPN', ['cancel'], true],
   ['a drafted alert that came late', { state: 'draft', late: true, pending: pending('alert', 'threat') }, 'JPN', ['release', 'cancel'], false],
+  ['a drafted alert on contested statements alone', { state: 'draft', contested: true, pending: pending('alert', 'threat') }, 'JPN', ['release', 'cancel'], false],
+  ['a public warning that became contested', { contested: true }, 'JPN', ['cancel'], true],
   ['another partner\'s warning', { state: 'draft', pending: pending('alert', 'threat') }, 'KOR', [], true],
   ['no node known', {}, null, [], false],
   ['a cancelled warning', { state: 'cancelled', supported: false }, 'JPN', [], false],

@@ -31,9 +31,14 @@ export function actsOf(warning: Warning, partner: string | null): Act[] {
   }
 }
 
-/** True where the warning wants an officer's eye: a draft waits, or support is gone. What came late calls nobody. */
+/**
+ * True where the warning wants an officer's eye: a draft waits, support is gone, or what the public was told
+ * is contested. What came late calls nobody, nor does a draft that rests on contested statements alone.
+ */
 export function calls(warning: Warning): boolean {
-  return !isOver(warning) && !warning.late && (warning.pending !== null || !warning.supported);
+  if (isOver(warning) || warning.late) return false;
+  const isPublic = warning.state === 'released' || warning.state === 'updated';
+  return (warning.pending !== null && !warning.contested) || !warning.supported || (warning.contested && isPublic);
 }
 
 /** Why an act would be done, as the entry will say it. */

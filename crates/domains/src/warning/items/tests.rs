@@ -49,6 +49,7 @@ fn the_item_has_the_agreed_fields() {
             "released_by": "Col. Kim",
             "supported": true,
             "late": false,
+            "contested": false,
             "pending": null,
             "evidence": [
                 "KOR-1.flash.07070707070707070707070707070707.40",
