@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Without a prefix the two have one size and different roots. With one, the consistency proof leads
-//! from (a's size, prefix root) to b, so b's log had another beginning than a.
+//! from (a's size, prefix root) to b, so b's log had another beginning than a. It is for histories that
+//! were never signed at one size: whoever holds the leaves between can make it.
 
 use crate::codec::{Put, Reader};
 use crate::keys::{Hash, VerifyingKey};

@@ -15,7 +15,7 @@ use crate::keys::{Hash, VerifyingKey};
 use crate::store::{Cursor, JUMPS_MAX, Jump};
 use crate::{
     Apart, Audience, Batch, Charter, Entry, EquivocationProof, Error, Frontier, Item, LogHead,
-    LogId, Realm, SignedCheckpoint, Verified, bugs, verify_consistency,
+    LogId, Nodes, Realm, SignedCheckpoint, Verified, bugs, prove_consistency, verify_consistency,
 };
 
 /// Checkpoints remembered per log to tell a replay from a fork without reading the store.
@@ -337,6 +337,25 @@ impl LaneMirror {
         self.check_signed(known.clone(), charter).is_ok().then(|| Box::new(proof))
     }
 
+    /// The proof that a verified batch of another history contradicts a remembered checkpoint that it
+    /// passes: at that size the other history had another root. Nothing if it does not, or is not whole.
+    pub fn contradicted_by(
+        &self,
+        apart: &Apart,
+        charter: &Charter,
+    ) -> Option<Box<EquivocationProof>> {
+        let (first, end) = (apart.batch().first(), apart.batch().end());
+        let (size, known) = self.recent.range(first + 1..=end).next_back()?;
+        let leaves = apart.batch().leaf_hashes(first)?;
+        let passed = PassedBy::new(apart.start().frontier.clone(), leaves, *size)?;
+        let prefix = passed.tree.root();
+        let hashes = prove_consistency(&passed, *size, end)?;
+        let made = apart.batch().checkpoint();
+        let proof = EquivocationProof::of_prefix(known, made, prefix, hashes)?;
+        // Of a damaged store nobody is accused.
+        self.check_signed(known.clone(), charter).is_ok().then(|| Box::new(proof))
+    }
+
     fn check_signed(
         &self,
         checkpoint: SignedCheckpoint,
@@ -392,6 +411,40 @@ impl LaneMirror {
         if self.recent.len() > CHECKPOINTS_REMEMBERED_MAX {
             self.recent.pop_first();
         }
+    }
+}
+
+/// A tree on its way through a batch, and the batch's leaves: what leads from the one to the other end.
+struct PassedBy {
+    /// At the size that is passed.
+    tree: Frontier,
+    first: u64,
+    leaves: Vec<Hash>,
+}
+
+impl PassedBy {
+    fn new(start: Frontier, leaves: Vec<Hash>, size: u64) -> Option<Self> {
+        let (first, mut tree) = (start.size(), start);
+        let before = usize::try_from(size.checked_sub(first)?).ok()?;
+        leaves.get(..before)?.iter().for_each(|leaf| tree.push(*leaf));
+        Some(Self { tree, first, leaves })
+    }
+}
+
+impl Nodes for PassedBy {
+    fn node(&self, height: u32, index: u64) -> Option<Hash> {
+        let size = self.tree.size();
+        if size >> height & 1 == 1 && size >> height == index + 1 {
+            let place = (size >> height).count_ones() as usize;
+            return self.tree.peaks().get(place.checked_sub(1)?).copied();
+        }
+        let from = usize::try_from(index.checked_shl(height)?.checked_sub(self.first)?).ok()?;
+        let leaves = self.leaves.get(from..from.checked_add(1_usize.checked_shl(height)?)?)?;
+        let mut subtree = Frontier::new();
+        for leaf in leaves {
+            subtree.push(*leaf);
+        }
+        Some(subtree.root())
     }
 }
 

@@ -3,6 +3,8 @@
 //! A batch that contradicts what is held here is no part of the copy. It is verified like any, from the
 //! place where it begins: the tree there is that of the copy, read back from the store, or that of a
 //! batch kept apart before. What goes on beyond all that is held is not taken: the log is suspended.
+//! A batch whose bounds do not fit those of the copy is verified the same way before anything is proven:
+//! its leaves tell whether its node signed two histories, though never two roots of one size.
 //! Nothing of it is cosigned, acknowledged, counted or passed on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -107,7 +109,8 @@ enum Place {
 }
 
 impl Node {
-    /// A batch of a suspended log came: kept apart if it tells other things of places held here.
+    /// A batch of a suspended log came, or one whose bounds are not those of the copy: kept apart if it
+    /// tells other things of places held here.
     pub(crate) fn keep_apart(
         &mut self,
         peer: NodeId,
@@ -228,7 +231,16 @@ impl Node {
         let copy = self.copies.get(&log).expect("copies stay");
         let bytes = next.batch.as_bytes().clone();
         let mut apart = copy.mirror().verify_apart(bytes, start, &self.charter)?;
-        self.apart.pop();
+        let proof = copy.mirror().contradicted_by(&apart, &self.charter);
+        let Some(Waiting { peer, .. }) = self.apart.pop() else { return Ok(()) };
+        if !self.is_suspended(&log) {
+            // Without a proof it is the history held here, in other batches.
+            let Some(proof) = proof else { return Ok(()) };
+            self.convict(*proof, peer, turn);
+            if !self.is_suspended(&log) {
+                return Ok(());
+            }
+        }
         let opened = self.open_apart(&apart);
         let bodies: Vec<(u64, Body)> =
             opened.iter().map(|(entry, body)| (entry.id().index, body.clone())).collect();

@@ -409,6 +409,7 @@ impl Node {
         turn: &mut Turn<'_>,
     ) {
         let newest = self.copies[&log].newest();
+        let is_overlap = matches!(reason, RejectReason::Overlap { .. });
         match reason {
             RejectReason::Duplicate { .. } => {
                 self.counters.duplicates += 1;
@@ -419,6 +420,10 @@ impl Node {
                 self.counters.gaps += 1;
                 self.hold_over_gap_if_planted(peer, bytes, turn);
                 self.want(peer, log, have, turn);
+                // A log's own node has one set of batches.
+                if is_overlap && log.node == peer {
+                    self.keep_apart(peer, log, bytes, turn);
+                }
             }
             RejectReason::Equivocation(proof) => {
                 self.convict(*proof, peer, turn);
@@ -426,7 +431,11 @@ impl Node {
             }
             reason if reason.is_fault() => {
                 self.refuse_batch_of(peer, &log, reason.to_string(), turn);
-                self.want(peer, log, newest, turn);
+                // Leaves that do not continue the copy under a true signature: what its node signed of the
+                // size held here shows whether it tells another history.
+                let other = matches!(reason, RejectReason::Root { .. });
+                let from = if other { newest.saturating_sub(1) } else { newest };
+                self.want(peer, log, from, turn);
             }
             reason => self.warn("charter", &log, reason.to_string(), turn),
         }

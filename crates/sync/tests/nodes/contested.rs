@@ -145,6 +145,73 @@ fn a_history_that_leaves_within_a_batch_is_found_and_goes_on_after_a_restart() {
     cluster.assert_clean(JPN);
 }
 
+/// KOR's disk is copied, KOR says `then` more, and the copy goes on instead, with the same high-water
+/// file; what JPN makes of it.
+fn run_twice(then: &[&str], instead: &[&str]) -> (Cluster, LogId) {
+    let mut cluster = Cluster::three();
+    cluster.append(KOR, ALL, "common", Level::All);
+    let log = cluster.node(KOR).own_log(Precedence::Immediate);
+    let (store, file) = (cluster.hosts[KOR].store.clone(), cluster.hosts[KOR].high_water.clone());
+    for text in then {
+        cluster.append(KOR, ALL, text, Level::All);
+    }
+    cluster.stop(KOR);
+    (cluster.hosts[KOR].store, cluster.hosts[KOR].high_water) = (store, file);
+    cluster.disconnect(JPN, USA);
+    cluster.start(KOR);
+    cluster.clear();
+    cluster.connect(KOR, JPN);
+    for text in instead {
+        cluster.append(KOR, ALL, text, Level::Local);
+    }
+    // No pulse falls into this, so the lane alone has to show it.
+    cluster.run_for(1_500);
+    (cluster, log)
+}
+
+#[test]
+fn a_second_history_is_proven_by_whatever_sizes_it_was_signed_at() {
+    // The second life begins with a batch of two, an epoch entry and a statement, from entry 2 on.
+    for (then, instead) in [
+        (&["a"][..], &["A"][..]),
+        (&["a"], &["A", "B"]),
+        (&["a", "b"], &["A", "B"]),
+        (&["a", "b", "c"], &["A"]),
+        (&["a", "b", "c"], &["A", "B", "C", "D"]),
+    ] {
+        let (cluster, log) = run_twice(then, instead);
+        let case = format!("{then:?} and {instead:?}: {:?}", cluster.findings(JPN));
+        assert_eq!(convictions(&cluster, JPN), 1, "{case}");
+        assert!(cluster.node(JPN).is_contested(&EntryId { log, index: 0 }), "{case}");
+        let proofs = cluster.hosts[JPN].store.equivocations().unwrap();
+        let key = cluster.charter.charter.node(cluster.hosts[KOR].id).unwrap().key;
+        proofs[0].clone().verify(&key).expect("it verifies for everyone");
+        cluster.assert_clean(JPN);
+    }
+}
+
+#[test]
+fn one_history_in_other_batches_accuses_nobody() {
+    let mut cluster = Cluster::three();
+    let log = cluster.node(KOR).own_log(Precedence::Priority);
+    let whole = write(&mut cluster, &mut LogHead::start(log), &["a", "b"]);
+    // The same three leaves, signed after the second already.
+    let key = cluster.charter.secrets[&cluster.hosts[KOR].id].key.clone();
+    let realm = cluster.charter.charter.realm().clone();
+    let mut tree = log::Frontier::new();
+    whole.leaf_hashes(0).unwrap()[..2].iter().for_each(|leaf| tree.push(*leaf));
+    let early = log::Checkpoint { realm, log, size: 2, root: tree.root() }.sign(&key);
+    let jump = sync::wire::Jump {
+        checkpoint: early.to_bytes(),
+        peaks: tree.peaks().to_vec(),
+        proof: Vec::new(),
+    };
+    cluster.deliver(KOR, JPN, sync::wire::Message::Jump(jump).encode());
+    cluster.deliver(KOR, JPN, frame(&whole));
+    assert_eq!(convictions(&cluster, JPN), 0);
+    assert_eq!(cluster.node(JPN).suspended().count(), 0);
+}
+
 #[test]
 fn what_is_beyond_all_that_is_held_or_too_much_is_not_kept() {
     let Forked { mut cluster, log, other } = forked();
