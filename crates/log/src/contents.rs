@@ -10,7 +10,7 @@
 //! log.holds-range    a range receipt, see `checkpoint`
 //! log.complaint      log | index u64 | leaf hash 32 | reason u8
 //! log.equivocation   a proof, see `mirror`
-//! log.line-check     number u64 | sent i64 ns | padding, to the end
+//! log.line-check     number u64 | sent i64 ns | padding, to the end; at least 16 bytes
 //! ```
 
 use base::Timestamp;

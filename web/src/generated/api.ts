@@ -68,8 +68,8 @@ export interface BulkAppended {
   state: string;
 }
 
-/** Content of `warning.cancel`, edition 1. */
-export interface CancelReport {
+/** A checked withdrawal. */
+export interface Cancel {
   /** A word to the other partners, up to 1,000 bytes; not for the public. */
   note?: string | null;
   /** Who. */
@@ -203,8 +203,8 @@ export interface Downgraded {
   readers: PartnerId[];
 }
 
-/** Content of `warning.draft`, edition 1: a node proposes a message. */
-export interface DraftReport {
+/** A checked proposal. */
+export interface Draft {
   /** What the message would do. */
   action: Action;
   /** Why. */
@@ -382,6 +382,8 @@ export interface Launch {
 export interface Line {
   /** What carries it. */
   carrier: string;
+  /** What the last test of the line with real entries found, since this run of the node began. */
+  check: LineCheckResult | null;
   /** The other node's clock minus this one's, wall milliseconds. */
   clock_offset_ms: number | null;
   /** The node at the other end. */
@@ -404,6 +406,66 @@ export interface Line {
   suspended: boolean;
   /** The node that carries frames between the two, sealed, while they have no connection. */
   via: NodeId | null;
+}
+
+/** What a check found. */
+export interface LineCheckAnswer {
+  /** Who could read the entries. */
+  audience: string;
+  /** The lane. */
+  lane: string;
+  /** Milliseconds until an entry was durable here, half of them and 99 in a hundred. */
+  local: LineCheckLatency | null;
+  /** Each node tested, in order. */
+  nodes: LineCheckResult[];
+  /** Entries appended. */
+  sent: number;
+  /** Bytes of content of each entry. */
+  size: number;
+}
+
+/** Times, wall milliseconds, by nearest rank. */
+export interface LineCheckLatency {
+  /** The longest. */
+  max_ms: number;
+  /** Half are at most this. */
+  p50_ms: number;
+  /** Of a hundred 99 are at most this. */
+  p99_ms: number;
+}
+
+/** What to test. */
+export interface LineCheckOrder {
+  /** How many entries, 1 to 100; 10 if absent. */
+  count?: number | null;
+  /** The partner; every partner of the widest audience if absent. */
+  partner?: string | null;
+  /** `flash`, `immediate`, `priority` or `routine`: the lane; routine if absent. */
+  precedence?: string | null;
+  /** Bytes of content of each, 16 to 16,384; 256 if absent. All of them at most 65,536. */
+  size?: number | null;
+}
+
+/** What a check found of one node. */
+export interface LineCheckResult {
+  /** When the check began, picture time. */
+  at: Timestamp;
+  /** Entries this node's signature says it holds. */
+  held: number;
+  /** The lane tested. */
+  lane: string;
+  /** From the append to its `holds`; nothing if it holds none. */
+  latency: LineCheckLatency | null;
+  /** Entries it does not hold in time. */
+  lost: number;
+  /** The node. */
+  node: NodeId;
+  /** Whose it is. */
+  partner: PartnerId;
+  /** Entries appended. */
+  sent: number;
+  /** Bytes of content of each entry. */
+  size: number;
 }
 
 /** By the time since anything was heard on a line. */
@@ -719,8 +781,8 @@ export interface Region {
   semi_minor: Metres;
 }
 
-/** Content of `warning.release` and `warning.update`, edition 1. */
-export interface ReleaseReport {
+/** A checked release. */
+export interface Release {
   /** The draft the officer saw and releases. */
   draft: EntryId;
   /** A word to the other partners, up to 1,000 bytes; not for the public. */

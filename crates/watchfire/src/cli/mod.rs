@@ -10,6 +10,7 @@ mod explain;
 mod ingest;
 mod inspect;
 mod keys;
+mod line_check;
 mod node;
 mod systemd;
 
@@ -64,6 +65,8 @@ enum Command {
     Picture(PictureArguments),
     /// Show how a running node stands
     Status(StatusArguments),
+    /// Test a running node's lines with real entries, and show how long they took to be held
+    LineCheck(line_check::LineCheckArguments),
     /// Look at a node's configuration and surroundings, and say what is wrong and how to mend it
     Doctor(doctor::DoctorArguments),
     /// Print a hardened systemd unit for a node
@@ -207,6 +210,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Why(arguments) => arguments.run(),
         Command::Picture(arguments) => inspect::picture(&arguments),
         Command::Status(arguments) => inspect::status(&arguments),
+        Command::LineCheck(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
         Command::Systemd(arguments) => arguments.run(),
         Command::Replay(arguments) => arguments.run(),

@@ -55,6 +55,7 @@ impl Core {
             Question::Found(Found { severity, source, message, hint }) => {
                 self.find(severity, source, message, hint);
             }
+            Question::CheckLines { order, reply } => self.check_lines(&order, reply),
             Question::Explain(question) => self.explain(question),
             Question::Charter(question) => self.answer_charter(question),
             Question::Carry(question) => self.carry(question),
@@ -122,6 +123,9 @@ impl Core {
                 .iter_mut()
                 .filter(|line| line.id == suspended)
                 .for_each(|line| line.suspended = true);
+        }
+        for line in &mut items {
+            line.check = self.last_check(line.id);
         }
         items
     }

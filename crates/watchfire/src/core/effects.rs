@@ -40,7 +40,7 @@ impl Core {
     ) {
         let Some(waiter) = self.waiting.remove(&ticket) else { return };
         let Some(entry) = entry else {
-            return Self::disappoint(
+            return self.disappoint(
                 waiter,
                 &Problem::conflict(
                     "the store has not answered in time; the entry may yet be appended",
@@ -72,6 +72,7 @@ impl Core {
             Waiter::Act { state, reply } => {
                 drop(reply.send(Ok(Acted { entry: entry.to_string(), state: state.to_owned() })));
             }
+            Waiter::Check { first, place } => self.check_appended(first, place, entry),
             Waiter::Own => {}
         }
     }
@@ -88,10 +89,10 @@ impl Core {
             }
             _ => Problem::refused(reason.to_string()),
         };
-        Self::disappoint(waiter, &problem);
+        self.disappoint(waiter, &problem);
     }
 
-    fn disappoint(waiter: Waiter, problem: &Problem) {
+    fn disappoint(&mut self, waiter: Waiter, problem: &Problem) {
         match waiter {
             Waiter::Proposal(reply) => drop(reply.send(Err(problem.clone()))),
             Waiter::Bulk { reply, .. } => drop(reply.send(Err(problem.clone()))),
@@ -101,6 +102,7 @@ impl Core {
                 group.count_down();
             }
             Waiter::Act { reply, .. } => drop(reply.send(Err(problem.clone()))),
+            Waiter::Check { first, .. } => self.check_refused(first, problem),
             Waiter::Own => {}
         }
     }

@@ -5,6 +5,8 @@ use log::LogId;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::line_check::LineCheckResult;
+
 /// The collection of [`IncompleteItem`]s.
 pub(crate) const INCOMPLETE_COLLECTION: &str = "incomplete";
 
@@ -81,6 +83,8 @@ pub(crate) struct LineItem {
     /// Whether the other node signed two histories: nothing more of it is taken until its roster names
     /// another key, and what it said is contested.
     pub(crate) suspended: bool,
+    /// What the last test of the line with real entries found, since this run of the node began.
+    pub(crate) check: Option<LineCheckResult>,
     /// The four lanes.
     pub(crate) lanes: Vec<LaneItem>,
     /// Why it is not up.

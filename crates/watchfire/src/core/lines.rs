@@ -145,6 +145,11 @@ impl LineTable {
         self.0.iter().all(|(peer, row)| row.state == LineState::Up && via(*peer).is_none())
     }
 
+    /// What carries each line.
+    pub(super) fn carriers(&self) -> impl Iterator<Item = (NodeId, log::Carrier)> + '_ {
+        self.0.iter().map(|(peer, row)| (*peer, row.carrier))
+    }
+
     /// Frames and bytes that wait, by node.
     pub(super) fn waiting(&self) -> BTreeMap<NodeId, [(usize, usize); 4]> {
         self.0
@@ -172,6 +177,7 @@ impl LineTable {
                 carrier: line::name(row.carrier).to_owned(),
                 via: via(*peer),
                 suspended: false,
+                check: None,
                 lanes: lanes(*peer),
                 note: row.note.clone(),
             })

@@ -16,6 +16,7 @@ pub(crate) mod charter;
 mod effects;
 pub(crate) mod explain;
 pub(crate) mod items;
+pub(crate) mod line_check;
 mod lines;
 mod pictures;
 mod progress;
@@ -123,6 +124,10 @@ pub(crate) enum Question {
         note: answers::WarningNote,
         reply: oneshot::Sender<Result<Acted, Problem>>,
     },
+    CheckLines {
+        order: line_check::LineCheckOrder,
+        reply: line_check::CheckReply,
+    },
     Explain(explain::Explain),
     /// Something beside the loop has a finding for it.
     Found(Found),
@@ -225,6 +230,7 @@ pub(crate) struct Core {
     shown: std::time::Instant,
     refolding: Refolding,
     carrying: carry::Carrying,
+    checks: line_check::LineChecks,
     progress: Progress,
     probe: Option<Probe>,
     /// Last index and count of the facts that came in this turn, by log, while somebody measures.
@@ -260,9 +266,20 @@ type CharterWaiter = oneshot::Sender<Result<charter::CharterAnswer, Problem>>;
 /// Who waits for an append.
 enum Waiter {
     Proposal(oneshot::Sender<Result<Appended, Problem>>),
-    Bulk { entries: u64, reply: oneshot::Sender<Result<BulkAppended, Problem>> },
+    Bulk {
+        entries: u64,
+        reply: oneshot::Sender<Result<BulkAppended, Problem>>,
+    },
     Scan(Arc<std::sync::Mutex<ScanGroup>>),
-    Act { state: &'static str, reply: oneshot::Sender<Result<Acted, Problem>> },
+    Act {
+        state: &'static str,
+        reply: oneshot::Sender<Result<Acted, Problem>>,
+    },
+    /// An entry of the line check that began with this number, by its place in it.
+    Check {
+        first: u64,
+        place: usize,
+    },
     Own,
 }
 
@@ -349,6 +366,7 @@ impl Core {
             shown: crate::clock::instant(),
             refolding: Refolding::default(),
             carrying: carry::Carrying::default(),
+            checks: line_check::LineChecks::default(),
             progress,
             probe,
             probed: BTreeMap::new(),
@@ -405,6 +423,7 @@ impl Core {
             Input::Ask(question) => self.answer(question),
             Input::Tick => {
                 self.step(sync::Input::Tick);
+                self.tend_check();
                 self.come_by();
             }
         }
@@ -529,6 +548,10 @@ impl Core {
                 ),
                 Output::CharterInForce { charter } => self.follow_charter(charter),
                 Output::Close { peer, why } => self.lines.close(peer, &format!("{why:?}")),
+                Output::Receipt { log, size, by, kind: log::CosignatureKind::Holds } => {
+                    self.check_held(log, 0..size, by);
+                }
+                Output::RangeReceipt { log, from, to, by } => self.check_held(log, from..to, by),
                 // Receipts show in the lanes; what later editions add is theirs to show.
                 _ => {}
             }

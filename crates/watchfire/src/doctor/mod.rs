@@ -55,6 +55,7 @@ const CHECKS: &[fn(&Subject) -> Vec<Check>] = &[
     running::clocks,
     running::waiting,
     running::incomplete,
+    running::tested,
     running::unchanged,
 ];
 

@@ -174,6 +174,26 @@ fn gaps(line: &Value) -> Option<Check> {
     Some(Check::ok(format!("logs of {peer}"), found, "logs without gaps").warn(hint))
 }
 
+/// What the last line check of each line found; one that was never tested is no fault.
+pub(super) fn tested(subject: &Subject) -> Vec<Check> {
+    let well = Check::ok(
+        "tested lines",
+        "nothing lost in the last `watchfire line-check` of any line, or none was made",
+        "every test entry held",
+    );
+    each_line(subject, well, lost)
+}
+
+fn lost(line: &Value) -> Option<Check> {
+    let check = &line["check"];
+    let lost = check["lost"].as_u64().filter(|lost| *lost > 0)?;
+    let partner = word(line, "partner");
+    let found = format!("{lost} of {} lost, {}", check["sent"], word(check, "at"));
+    let hint = format!("test again: `watchfire line-check {partner}`");
+    let name = format!("tested line to {}", word(line, "id"));
+    Some(Check::ok(name, found, "every test entry held").warn(hint))
+}
+
 /// What was read while the node started or stopped may be neither of one state nor of the other.
 pub(super) fn unchanged(subject: &Subject) -> Vec<Check> {
     let now = Life::of(&subject.config);
@@ -221,5 +241,12 @@ mod tests {
         let found = Some((State::Warning, "entries on their way: 7 of routine".to_owned()));
         assert_eq!(state(gaps(&lanes(1, 1))), found);
         assert_eq!(state(gaps(&json!({"id": "JPN-1", "lanes": []}))), None);
+
+        let check =
+            |lost: u64| json!({"id": "JPN-1", "check": {"sent": 10, "lost": lost, "at": "T"}});
+        assert_eq!(state(lost(&check(0))), None);
+        assert_eq!(state(lost(&json!({"id": "JPN-1", "check": null}))), None);
+        let found = Some((State::Warning, "3 of 10 lost, T".to_owned()));
+        assert_eq!(state(lost(&check(3))), found);
     }
 }

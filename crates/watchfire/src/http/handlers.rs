@@ -18,6 +18,7 @@ use crate::core::answers::{
     Acted, Appended, Digest, EntryAnswer, Ingested, Link, Proposal, Status, WarningNote,
 };
 use crate::core::charter::{CharterAnswer, CharterFile, CharterQuestion};
+use crate::core::line_check::{LineCheckAnswer, LineCheckOrder};
 use crate::core::{Act, Question};
 use crate::ingest;
 
@@ -44,6 +45,14 @@ pub(super) async fn adopt_charter(
     let Json(CharterFile { text }) = file.map_err(|error| bad_json(&error))?;
     let adopt = |reply| Question::Charter(CharterQuestion::Adopt { text, reply });
     app.ask(adopt).await?.map(Json)
+}
+
+pub(super) async fn line_check(
+    State(app): State<App>,
+    order: Result<Json<LineCheckOrder>, JsonRejection>,
+) -> Answer<LineCheckAnswer> {
+    let Json(order) = order.map_err(|error| bad_json(&error))?;
+    app.ask(|reply| Question::CheckLines { order, reply }).await?.map(Json)
 }
 
 pub(super) async fn views(State(app): State<App>) -> Answer<Vec<String>> {

@@ -12,6 +12,7 @@ use crate::core::answers::{
 use crate::core::carry::{CarriedAnswer, ExportedNote, Plan};
 use crate::core::charter::{CharterAnswer, CharterFile};
 use crate::core::explain::{EntryReceipts, Preview, WhyAnswer};
+use crate::core::line_check::{LineCheckAnswer, LineCheckOrder};
 
 /// What a body is made of.
 pub(super) enum Body {
@@ -291,6 +292,16 @@ fn explaining() -> Vec<Route> {
             None,
             Body::json::<WhyAnswer>(),
             get(explain::why),
+        ),
+        route(
+            "post",
+            "/api/v1/line-check",
+            "line_check",
+            "node",
+            "Test lines with real entries that nobody folds; answered when the test is over",
+            Some(Body::json::<LineCheckOrder>()),
+            Body::json::<LineCheckAnswer>(),
+            post(handlers::line_check),
         ),
         route(
             "post",

@@ -17,6 +17,7 @@ mod impostors;
 mod jetstream;
 mod kills;
 mod late_facts;
+mod line_check;
 mod line_cut;
 mod metrics;
 mod recordings;

@@ -236,6 +236,10 @@ export const en = {
   'lines.held_short': 'held {held} of {sent}',
   'lines.suspended': 'Suspended',
   'lines.suspended_note': '{node} signed two histories. Nothing more of it is taken until its roster names a new key.',
+  'lines.check': 'Last test',
+  'lines.check_none': 'none since the node started',
+  'lines.check_held': '{lane}: {held} of {sent} held',
+  'lines.check_times': 'half within {p50}, 99 % within {p99}',
 
   'lane.flash': 'Flash',
   'lane.immediate': 'Immediate',

@@ -238,6 +238,10 @@ export const ja: Dictionary = {
   'lines.held_short': '保持 {held} / {sent}',
   'lines.suspended': '停止中',
   'lines.suspended_note': '{node} は二つの履歴に署名しました。名簿に新しい鍵が載るまで、以後の表明は採りません。',
+  'lines.check': '直近の回線試験',
+  'lines.check_none': 'ノード起動後は未実施',
+  'lines.check_held': '{lane}: {sent} 件中 {held} 件保持',
+  'lines.check_times': '半数 {p50} 以内、99 % {p99} 以内',
 
   'lane.flash': '火急',
   'lane.immediate': '至急',

@@ -238,6 +238,10 @@ export const ko: Dictionary = {
   'lines.held_short': '보관 {held} / {sent}',
   'lines.suspended': '정지됨',
   'lines.suspended_note': '{node}이(가) 두 이력에 서명했습니다. 명부에 새 키가 오를 때까지 더 이상 진술을 채택하지 않습니다.',
+  'lines.check': '최근 회선 시험',
+  'lines.check_none': '노드 시작 이후 없음',
+  'lines.check_held': '{lane}: {sent}건 중 {held}건 보유',
+  'lines.check_times': '절반 {p50} 이내, 99 % {p99} 이내',
 
   'lane.flash': '화급',
   'lane.immediate': '긴급',
