@@ -13,6 +13,7 @@ export const JOURNEYS = [
   { name: 'no warnings is said only when everything is heard', fixture: true, run: allClear },
   { name: 'stale and lost tracks stay on the list as such', fixture: true, run: unseenTracks },
   { name: 'what came late says so and calls nobody', fixture: true, run: lateWarnings },
+  { name: 'what rests on a node with two histories says so', fixture: true, run: contested },
   { name: 'the track card shows provenance and estimates', fixture: true, run: trackCard },
   { name: 'receipts of an entry, and why a partner lacks it, by keyboard', fixture: true, run: receipts },
   { name: 'plain map by address, with selection by click', run: plainMap },
@@ -167,6 +168,26 @@ async function lateWarnings({ page, url, fixture }) {
   assert.match(await page.innerText('[data-gaps]'), /Incomplete: 41,?300 earlier statements of Korea.* are still on their way/);
   fixture.set({ gap: false });
   await page.waitForSelector('[data-warning="KOR-7.JPN.1"].calling');
+}
+
+/** What rests on a node with two histories says so: a draft calls nobody, a public warning calls. */
+async function contested({ page, url, fixture }) {
+  await page.goto(url);
+  await page.waitForSelector('[data-warning="KOR-7.JPN.1"].calling');
+  assert.equal(await page.locator('[data-contested]').count(), 0);
+  fixture.set({ contested: true });
+  await page.waitForSelector('[data-warning="KOR-7.JPN.1"]:not(.calling)');
+  await page.waitForSelector('[data-warning="KOR-7.KOR.1"].calling');
+  assert.match(await page.innerText('[data-warning="KOR-7.JPN.1"]'), /✕ Contested/);
+  assert.match(await page.innerText('[data-track=T1]'), /✕ Contested/);
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-row]');
+  await page.waitForSelector('[data-card=T1] [data-contested]');
+  await page.goto(`${url}#lines`);
+  const line = page.locator('[data-line=KOR-1]');
+  await line.locator('[data-suspended]').waitFor();
+  const text = await line.innerText();
+  for (const part of ['Suspended', 'Flash: 10 of 10 held', 'half within']) assert.ok(text.includes(part), `no ${part} in ${text}`);
+  assert.match(await page.innerText('[data-line=USA-1]'), /none since the node started/);
 }
 
 async function trackCard({ page, url }) {
