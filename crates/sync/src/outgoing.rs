@@ -113,17 +113,6 @@ impl Outgoing {
             return;
         }
         self.held = size;
-        if now.as_nanos() / 200_000_000 != self.moved_at.map_or(0, |x| x.as_nanos()) / 200_000_000 {
-            eprintln!(
-                "HOLD {:.2} held {} sent {} under {} ready {} load {}",
-                now.as_nanos() as f64 / 1e9 % 1000.0,
-                self.held,
-                self.sent,
-                self.under_way_bytes,
-                self.ready_bytes,
-                self.load.is_some()
-            );
-        }
         self.moved_at = Some(now);
         self.sent = self.sent.max(size);
         while self.under_way.front().is_some_and(|(end, _)| *end <= size) {
