@@ -22,6 +22,7 @@
 
 mod digest;
 mod domain;
+mod officer;
 mod registry;
 mod signals;
 mod view;
@@ -31,6 +32,7 @@ pub use domain::{
     Collection, DecodeError, Desire, Domain, Items, KindInfo, Shown, Statement, decode_content,
     encode_content, mark_contested,
 };
+pub use officer::{Officer, Signer};
 pub use registry::{Capabilities, Slot};
 pub use signals::{Certainty, Finding, Findings, Region, Severity, Signal, Signals};
 pub use view::{

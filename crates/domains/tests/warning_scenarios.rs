@@ -11,8 +11,8 @@ use serde_json::Value;
 use watchfire_domains::track::events::{
     EDITION as SCAN_EDITION, Plot, PlotReport, SCAN_KIND, ScanReport, SensorInfo, SensorKind,
 };
-use watchfire_domains::warning::{Act, Action, Area, DRAFT_KIND, Message, Reason, Signer, act};
-use watchfire_domains::{View, ViewName, encode_content};
+use watchfire_domains::warning::{Act, Action, Area, DRAFT_KIND, Message, Reason, act};
+use watchfire_domains::{Signer, View, ViewName, encode_content};
 
 const NODES: [&str; 3] = ["JPN-1", "KOR-1", "USA-1"];
 /// An officer looks at a draft this long.

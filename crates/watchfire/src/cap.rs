@@ -171,10 +171,10 @@ mod tests {
 
     use base::{Degrees, Metres, TimeDelta};
     use domains::warning::{
-        self as warning, DRAFT_KIND, DistrictShare, DraftReport, Forecast, Officer, RELEASE_KIND,
-        Reason, ReleaseReport, Subject, UPDATE_KIND,
+        self as warning, DRAFT_KIND, DistrictShare, DraftReport, Forecast, RELEASE_KIND, Reason,
+        ReleaseReport, Subject, UPDATE_KIND,
     };
-    use domains::{Region, View, ViewName, encode_content};
+    use domains::{Officer, Region, View, ViewName, encode_content};
     use formats::cap::Message;
     use log::{Audience, EntryId, Fact, Incarnation, Kind, LogId, Precedence};
 

@@ -84,7 +84,7 @@ pub(crate) fn check(fact: &Fact, charter: &Charter) -> Result<(), String> {
 }
 
 fn verify(
-    officer: &warning::Officer,
+    officer: &domains::Officer,
     bytes: &[u8],
     fact: &Fact,
     charter: &Charter,

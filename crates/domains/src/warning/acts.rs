@@ -3,11 +3,11 @@
 use log::{EntryId, Precedence, Realm};
 
 use super::events::{
-    Action, CANCEL_KIND, Cancel, CancelReport, EDITION, Officer, RELEASE_KIND, Reason, Release,
+    Action, CANCEL_KIND, Cancel, CancelReport, EDITION, RELEASE_KIND, Reason, Release,
     ReleaseReport, UPDATE_KIND, WarningId,
 };
 use super::state::{Refusal, State, Warning};
-use crate::{DecodeError, Desire, encode_content};
+use crate::{DecodeError, Desire, Officer, Signer, encode_content};
 
 /// What an officer wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +31,6 @@ pub struct ActError {
     /// Whether no such warning is known, rather than that it does not stand as the act needs it.
     pub unknown: bool,
 }
-
-/// Signs an officer's act: from the bytes to the signature as text.
-pub type Signer<'a> = &'a dyn Fn(&[u8]) -> String;
 
 /// The entry that does `act` to warning `id` for the officer named `name` with key `key_id`; its body is
 /// handed to `sign` as [`ReleaseReport::signed_bytes`] or [`CancelReport::signed_bytes`] in `realm`.

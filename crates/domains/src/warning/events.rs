@@ -24,7 +24,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::districts::districts;
 use super::offing::{SEA_DISTRICTS_MAX, SEA_REACH_M};
 use super::touch::SIGMA_M_MAX;
-use crate::{DecodeError, Region, decode_content};
+use crate::officer::check_text;
+use crate::{DecodeError, Officer, Region, decode_content};
 
 /// The kind of a node's proposal.
 pub const DRAFT_KIND: &str = "warning.draft";
@@ -40,10 +41,6 @@ pub(super) const EDITION: u16 = 1;
 pub(super) const EVIDENCE_MAX: usize = 16;
 /// Bytes of an officer's note.
 pub(super) const NOTE_BYTES_MAX: usize = 1_000;
-/// Bytes of an officer's name and of a key's name.
-const NAME_BYTES_MAX: usize = 128;
-/// Characters of an officer's signature.
-const SIGNATURE_BYTES_MAX: usize = 4_096;
 /// Bytes of an object's id inside a warning's.
 const OBJECT_BYTES_MAX: usize = 64;
 /// Largest standard deviation of an impact time, seconds.
@@ -304,18 +301,6 @@ pub struct DraftReport {
     pub subject: Subject,
 }
 
-/// An officer and the signature over the act.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Officer {
-    /// Name in the partner's list of officers, 1 to 128 bytes.
-    pub name: String,
-    /// Name of the key, up to 128 bytes.
-    pub key_id: String,
-    /// The signature as text, up to 4,096 bytes.
-    pub signature: String,
-}
-
 /// Content of `warning.release` and `warning.update`, edition 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -422,7 +407,8 @@ impl Draft {
 impl Release {
     /// Checks the note and the officer.
     pub fn new(report: ReleaseReport) -> Result<Self, DecodeError> {
-        check_officer(&report.officer, report.note.as_deref())?;
+        report.officer.check()?;
+        check_note(report.note.as_deref())?;
         Ok(Self(report))
     }
 
@@ -436,7 +422,8 @@ impl Cancel {
     /// Checks the reason, the note and the officer.
     pub fn new(report: CancelReport) -> Result<Self, DecodeError> {
         check_reason(report.reason, Action::Cancel)?;
-        check_officer(&report.officer, report.note.as_deref())?;
+        report.officer.check()?;
+        check_note(report.note.as_deref())?;
         Ok(Self(report))
     }
 
@@ -554,29 +541,8 @@ fn check_sea(Subject { forecast, districts: shares, .. }: &Subject) -> Result<()
     Ok(())
 }
 
-fn check_officer(officer: &Officer, note: Option<&str>) -> Result<(), DecodeError> {
-    let Officer { name, key_id, signature } = officer;
-    let note = note.unwrap_or_default();
-    for (what, text, min, max) in [
-        ("officer name", name, 1, NAME_BYTES_MAX),
-        ("key name", key_id, 0, NAME_BYTES_MAX),
-        ("signature", signature, 0, SIGNATURE_BYTES_MAX),
-        ("note", &note.to_owned(), 0, NOTE_BYTES_MAX),
-    ] {
-        if !(min..=max).contains(&text.len()) {
-            return Err(DecodeError::new(
-                format!("{what} of {min} to {max} bytes"),
-                format!("{} bytes", text.len()),
-            ));
-        }
-        if text.chars().any(|c| c.is_control() && c != '\n') {
-            return Err(DecodeError::new(
-                format!("{what} without control characters"),
-                text.escape_debug().take(64).collect::<String>(),
-            ));
-        }
-    }
-    Ok(())
+fn check_note(note: Option<&str>) -> Result<(), DecodeError> {
+    check_text("note", note.unwrap_or_default(), 0..=NOTE_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use log::{Audience, Precedence};
 
 use crate::{Collection, DecodeError, Desire, Domain, Items, KindInfo, Signals, Statement};
 
-pub use acts::{Act, ActError, Signer, act};
+pub use acts::{Act, ActError, act};
 pub use assessment::{Certainty, Severity, Urgency};
 pub use cap::{
     CapArea, CapCategory, CapContent, CapInfo, CapReference, CapResponse, CapStatus,
@@ -45,8 +45,7 @@ pub use decision::{IMPACT_MOVES_S, REGION_MOVES_M, SEA_SIGMA_M_MAX, SETTLES_S, S
 pub use districts::{District, Districts, districts};
 pub use events::{
     Action, Area, CANCEL_KIND, Cancel, CancelReport, DRAFT_KIND, DistrictShare, Draft, DraftReport,
-    Event, Forecast, Officer, RELEASE_KIND, Reason, Release, ReleaseReport, Subject, UPDATE_KIND,
-    WarningId,
+    Event, Forecast, RELEASE_KIND, Reason, Release, ReleaseReport, Subject, UPDATE_KIND, WarningId,
 };
 pub use items::{
     DistrictItem, PendingItem, WARNINGS_COLLECTION, WarningItem, mark_late, mark_realm,

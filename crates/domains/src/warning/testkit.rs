@@ -6,7 +6,7 @@ use base::{Degrees, Metres, NodeId, PartnerId, Seconds, TimeDelta, Timestamp};
 use log::{Audience, EntryId, Fact, Incarnation, Kind, LogId, Precedence, Realm};
 
 use super::*;
-use crate::{Certainty as How, Finding, Items, Region, Signal};
+use crate::{Certainty as How, Finding, Items, Region, Signal, Signer};
 
 pub(super) const START: &str = "2026-11-03T06:00:00Z";
 

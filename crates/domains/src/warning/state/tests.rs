@@ -1,7 +1,8 @@
 use super::super::events::{DRAFT_KIND, DraftReport, RELEASE_KIND, ReleaseReport, UPDATE_KIND};
 use super::super::testkit::{World, entry, node, region, tokyo};
-use super::super::{Act, Capability, Officer};
+use super::super::{Act, Capability};
 use super::*;
+use crate::Officer;
 use crate::{Domain, View, ViewName, canonical_bytes, encode_content};
 
 fn released() -> World {
