@@ -7,10 +7,14 @@
 use std::sync::OnceLock;
 
 use base::{NodeId, Timestamp};
+use domains::correction::{
+    CORRECT_KIND, RECALL_KIND, RecallReport, ReplacementReport, SUPERSEDE_KIND,
+};
+use domains::track::events::{DECLARED_KIND, DeclaredReport, PlotRef};
 use log::testing::{self, SeededRng, TestCharter};
 use log::{
-    Batch, Body, Charter, CharterDraft, Complaint, Cosignature, CosignatureKind, Draft, EpochRing,
-    EquivocationProof, HighWater, HoldsRange, HybridClock, IncarnationStart, LaneMirror,
+    Batch, Body, Charter, CharterDraft, Complaint, Cosignature, CosignatureKind, Draft, EntryId,
+    EpochRing, EquivocationProof, HighWater, HoldsRange, HybridClock, IncarnationStart, LaneMirror,
     LaneWriter, LineCheck, LogHead, LogId, LogState, NodeSecrets, Precedence, Pulse, Realm,
     RootSecret, SignedCheckpoint, SigningKey, kinds,
 };
@@ -493,7 +497,7 @@ fn content_seeds() -> Vec<Vec<u8>> {
     let Cast { log, one, .. } = cast();
     let state = LogState { log: *log, size: 2, root: one.checkpoint().checkpoint.root };
     let sent = Timestamp::from_seconds(1_800_000_000);
-    let entry = log::EntryId { log: *log, index: 1 };
+    let entry = EntryId { log: *log, index: 1 };
     let reason = log::ComplaintReason::BadSeal;
     vec![
         Pulse { sent, logs: vec![state] }.to_body().content,
@@ -532,7 +536,40 @@ fn statement_seeds() -> Vec<Vec<u8>> {
             ([[kind].as_slice(), &[0; 48]].concat(), [[kind].as_slice(), &[1; 48]].concat());
         [zeros, ones]
     });
-    seeds.collect()
+    seeds.chain(correction_seeds()).collect()
+}
+
+/// Corrections check more than numbers can meet by chance.
+fn correction_seeds() -> Vec<Vec<u8>> {
+    let log: LogId = "KOR-1.flash.000102030405060708090a0b0c0d0e0f".parse().expect("a log's name");
+    let cited = EntryId { log, index: 7 };
+    let (name, key_id, signature) = ("Kim".to_owned(), "k".to_owned(), "s".to_owned());
+    let officer = domains::Officer { name, key_id, signature };
+    let of = |name: &str| domains::kinds().iter().position(|kind| kind.name == name);
+    let seed = |name: &str, content: Vec<u8>| {
+        let which = of(name).and_then(|place| u8::try_from(place).ok()).expect("a kind of the few");
+        [&[which], &content[..]].concat()
+    };
+    let reason = "a slip".to_owned();
+    let report = |public_id: &str| DeclaredReport {
+        public_id: public_id.to_owned(),
+        evidence: vec![PlotRef { entry: cited, plot: 0 }],
+    };
+    let replacement = ReplacementReport {
+        cited,
+        reason: reason.clone(),
+        kind: DECLARED_KIND.to_owned(),
+        edition: 1,
+        content: domains::encode_content(&report("KOR-7")),
+        officer: officer.clone(),
+    };
+    let replacement = domains::encode_content(&replacement);
+    let recall = RecallReport { cited: vec![cited], reason, officer };
+    vec![
+        seed(RECALL_KIND, domains::encode_content(&recall)),
+        seed(CORRECT_KIND, replacement.clone()),
+        seed(SUPERSEDE_KIND, replacement),
+    ]
 }
 
 fn scenario_seeds() -> Vec<Vec<u8>> {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Signals;
+use crate::correction::Correctable;
 
 /// A capability: what it may be told, how that changes its picture, what it shows and wants.
 ///
@@ -106,6 +107,8 @@ pub struct KindInfo {
     pub summary: &'static str,
     /// The precedence it is appended with unless said otherwise.
     pub precedence: Precedence,
+    /// How statements of it may be corrected later.
+    pub correctable: Correctable,
     /// The JSON schema of the content.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Content bytes from JSON, validated.
@@ -122,6 +125,7 @@ impl KindInfo {
         name: &'static str,
         edition: u16,
         precedence: Precedence,
+        correctable: Correctable,
         summary: &'static str,
     ) -> Self {
         Self {
@@ -129,6 +133,7 @@ impl KindInfo {
             edition,
             summary,
             precedence,
+            correctable,
             schema: |generator| generator.subschema_for::<T>(),
             from_json: |value| {
                 let content: T = serde_json::from_value(value.clone()).map_err(|error| {

@@ -102,16 +102,17 @@ macro_rules! registry {
             $($word(<$word::Capability as $crate::Domain>::Event),)*
         }
 
-        /// Decodes a fact's content: `None` if no domain has its kind.
+        /// Decodes a statement's content: `None` if no domain has its kind.
         pub(crate) fn decode(
-            fact: &log::Fact,
+            kind: &str,
+            edition: u16,
+            content: &[u8],
         ) -> Option<Result<(Event, Option<base::Timestamp>), $crate::DecodeError>> {
-            let kind = fact.kind.as_str();
             let word = kind.split('.').next().unwrap_or(kind);
             $(
                 if word == stringify!($word) {
                     type Word = $word::Capability;
-                    return Some(<Word as $crate::Domain>::decode(kind, fact.edition, &fact.content)
+                    return Some(<Word as $crate::Domain>::decode(kind, edition, content)
                         .map(|event| {
                             let measured = <Word as $crate::Domain>::measured_at(&event);
                             (Event::$word(event), measured)
@@ -126,9 +127,13 @@ macro_rules! registry {
             vec![$($crate::Capabilities::of::<$word::Capability>()),*]
         }
 
-        /// Every kind of statement the registered domains read.
+        /// Every kind of statement that is folded: those the registered domains read, and corrections.
         pub fn kinds() -> Vec<$crate::KindInfo> {
-            Vec::<Vec<$crate::KindInfo>>::from([$(<$word::Capability as $crate::Domain>::kinds()),*]).concat()
+            Vec::<Vec<$crate::KindInfo>>::from([
+                $(<$word::Capability as $crate::Domain>::kinds(),)*
+                $crate::correction::kinds(),
+            ])
+            .concat()
         }
 
         /// Every collection the registered domains show.

@@ -9,6 +9,15 @@
 //! them is let go and stays as one folded state, the base. Every fact is in the log, so a fact that
 //! sorts before the base makes the view [behind](View::is_behind): whoever holds the log folds it
 //! again from there and lets the new view [adopt](View::adopt) what the old one heard since.
+//!
+//! [Corrections](crate::correction) change how facts are told. What they make of the facts kept is ruled
+//! anew whenever one of them or something they cite comes in, as a pure function of those facts
+//! (`overlay`), and the head is refolded from the first place that is told otherwise. A correction of
+//! what was let go makes the view behind; whoever folds the log again tells the corrections in it
+//! [beforehand](View::foretell), so that what is let go on the way was corrected first.
+
+mod overlay;
+mod place;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -17,10 +26,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use base::{PartnerId, TimeDelta, Timestamp, limits};
-use log::{Audience, Fact, LogId};
+use log::{Audience, EntryId, Fact, LogId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Event, Finding, Items, Pictures, Severity, canonical_bytes, decode, domains};
+use self::overlay::Overlay;
+pub use self::place::{Order, Placed};
+use crate::{Items, Pictures, canonical_bytes, fold_editions};
 
 #[cfg(test)]
 mod tests;
@@ -95,19 +106,6 @@ impl<'de> Deserialize<'de> for ViewName {
     }
 }
 
-/// Where a fact stands in the one order every node folds in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Order {
-    /// The measurement time of sensor data, else the logged time.
-    pub at: Timestamp,
-    /// The log it stands in.
-    pub log: LogId,
-    /// Its place in the log.
-    pub index: u64,
-    /// Its leaf hash, so that even contested entries have one order.
-    pub hash: [u8; 32],
-}
-
 /// How much of each log a digest covers: entries below the size, held without gaps.
 pub type Cut = BTreeMap<LogId, u64>;
 
@@ -122,38 +120,6 @@ pub type Heard = BTreeMap<LogId, Vec<Range<u64>>>;
 pub struct FoldError {
     /// Facts before this time are no longer held.
     pub folded_before: Timestamp,
-}
-
-/// A fact with its place and its content decoded, once for all views.
-pub struct Placed {
-    order: Order,
-    fact: Arc<Fact>,
-    content: Content,
-    /// Of another history of its log than the one taken first.
-    apart: bool,
-}
-
-enum Content {
-    Readable(Event),
-    Refused(Finding),
-}
-
-impl Placed {
-    /// Decodes a fact; `None` if no domain reads its kind.
-    pub fn read(fact: &Arc<Fact>) -> Option<Arc<Self>> {
-        Self::of(fact, false)
-    }
-
-    /// The same of a fact of another history of its log than the one taken first, which is kept apart.
-    pub fn read_apart(fact: &Arc<Fact>) -> Option<Arc<Self>> {
-        Self::of(fact, true)
-    }
-
-    fn of(fact: &Arc<Fact>, apart: bool) -> Option<Arc<Self>> {
-        let (at, content) = place(fact)?;
-        let order = Order { at, log: fact.id.log, index: fact.id.index, hash: fact.leaf_hash };
-        Some(Arc::new(Self { order, fact: Arc::clone(fact), content, apart }))
-    }
 }
 
 /// A state folded so far.
@@ -189,6 +155,14 @@ pub struct View {
     /// Hashes of the facts kept apart, as ranges of indices do not tell which history was heard. Whoever
     /// keeps them bounds them.
     apart: BTreeSet<[u8; 32]>,
+    /// What corrections make of the facts.
+    overlay: Overlay,
+    /// Corrections that are known to come.
+    foretold: BTreeMap<Order, Arc<Placed>>,
+    /// Whether some of them were not ruled on yet.
+    unruled: bool,
+    /// Whether what was let go is corrected otherwise than it was folded.
+    outdated: bool,
     checkpoints: Vec<Checkpoint>,
     head: Pictures,
     /// The last fact folded into the head.
@@ -200,6 +174,26 @@ pub struct View {
 /// Facts logged up to then are folded at `now`.
 fn due(now: Timestamp) -> Timestamp {
     now + TimeDelta::from_seconds(limits::CLOCK_AHEAD_S_MAX)
+}
+
+/// What of the facts that came in has to do with corrections.
+#[derive(Default)]
+struct Concerned {
+    any: bool,
+    /// By the corrections among them.
+    cited: BTreeSet<EntryId>,
+}
+
+impl Concerned {
+    fn note(&mut self, placed: &Placed, foretold: bool, overlay: &Overlay) {
+        let entry = placed.order.entry();
+        // What was foretold was ruled on before anything it cites was let go.
+        if let Some(record) = placed.record().filter(|_| !foretold) {
+            self.any = true;
+            self.cited.extend(&record.cited);
+        }
+        self.any |= overlay.cites(&entry);
+    }
 }
 
 impl View {
@@ -214,6 +208,10 @@ impl View {
             base: None,
             late: VecDeque::new(),
             apart: BTreeSet::new(),
+            overlay: Overlay::default(),
+            foretold: BTreeMap::new(),
+            unruled: false,
+            outdated: false,
             checkpoints: Vec::new(),
             head: Pictures::default(),
             folded: None,
@@ -242,6 +240,18 @@ impl View {
     pub fn insert_placed(&mut self, placed: &Arc<Placed>, now: Timestamp) {
         if self.name.reads(&placed.fact.audience) {
             self.take(placed, now);
+        }
+    }
+
+    /// Tells of a correction that will be inserted later, so that what it cites is folded by it and may be
+    /// let go before it comes.
+    pub fn foretell(&mut self, correction: &Arc<Fact>, now: Timestamp) {
+        let known = self.name.reads(&correction.audience) && correction.logged <= due(now);
+        if let Some(placed) = Placed::read(correction).filter(|_| known)
+            && placed.record().is_some()
+        {
+            self.foretold.insert(placed.order, placed);
+            self.unruled = true;
         }
     }
 
@@ -302,10 +312,10 @@ impl View {
         self.refolded
     }
 
-    /// Whether facts came that sort before what was let go: the head lacks them until the view is
-    /// folded again from the log.
+    /// Whether facts came that sort before what was let go, or correct it: the head lacks them until the
+    /// view is folded again from the log.
     pub fn is_behind(&self) -> bool {
-        !self.late.is_empty()
+        self.outdated || !self.late.is_empty()
     }
 
     /// Takes over what `old` heard of entries other than `heard`, from which this view was folded.
@@ -329,7 +339,7 @@ impl View {
         self.base.as_ref().map_or(0, |base| base.state.count)
     }
 
-    /// Puts what came in among the facts; gives the first that is new.
+    /// Puts what came in among the facts; gives the first place that is told otherwise than before.
     fn merge(&mut self) -> Option<Order> {
         let mut incoming = std::mem::take(&mut self.incoming);
         incoming.sort_unstable_by_key(|placed| placed.order);
@@ -348,7 +358,8 @@ impl View {
             self.facts.len()
         };
         let mut after = self.facts.split_off(place).into_iter().peekable();
-        let mut dirty = None;
+        let any = std::mem::take(&mut self.unruled);
+        let (mut dirty, mut concerned) = (None, Concerned { any, ..Concerned::default() });
         for placed in incoming {
             while let Some(known) = after.next_if(|known| known.order < placed.order) {
                 self.facts.push_back(known);
@@ -358,10 +369,33 @@ impl View {
             }
             dirty.get_or_insert(placed.order);
             self.bytes += placed.fact.content.len();
+            let foretold = self.foretold.remove(&placed.order).is_some();
+            concerned.note(&placed, foretold, &self.overlay);
             self.facts.push_back(placed);
         }
         self.facts.extend(after);
-        dirty
+        if concerned.any { dirty.into_iter().chain(self.rule(concerned)).min() } else { dirty }
+    }
+
+    /// Rules on the corrections again; gives the first place that is told otherwise than before.
+    fn rule(&mut self, concerned: Concerned) -> Option<Order> {
+        let mut cited = concerned.cited;
+        let mut outdated = false;
+        if let Some(base) = &self.base {
+            // Of what the new corrections cite, that which may have been let go.
+            let may_be_gone = |entry: &EntryId| {
+                base.sizes.get(&entry.log).is_some_and(|size| entry.index < *size)
+            };
+            outdated |= self.facts.iter().any(|placed| {
+                cited.remove(&placed.order.entry()) && self.overlay.is_frozen(&placed.order)
+            });
+            outdated |= cited.iter().any(may_be_gone);
+        }
+        let (first, deeper) = self.overlay.rule(self.facts.iter(), &self.foretold);
+        outdated |= deeper;
+        let base = self.base.as_ref().map(|base| base.state.order);
+        self.outdated |= outdated || first.is_some_and(|first| Some(first) <= base);
+        first.filter(|first| Some(*first) > base)
     }
 
     /// The place of the first fact after `order`.
@@ -370,14 +404,15 @@ impl View {
     }
 
     fn refold(&mut self, dirty: Order) {
-        let mut next = self.place_after(self.folded);
-        if self.folded.is_some_and(|last| dirty < last) {
+        let mut start = self.folded;
+        let mut next = self.place_after(start);
+        if start.is_some_and(|last| dirty <= last) {
             let keep = self.checkpoints.partition_point(|checkpoint| checkpoint.order < dirty);
             self.checkpoints.truncate(keep);
             let base = self.base.as_ref().map(|base| &base.state);
             let nearest = self.checkpoints.last().or(base);
             self.head = nearest.map(|state| state.pictures.clone()).unwrap_or_default();
-            let start = nearest.map(|state| state.order);
+            start = nearest.map(|state| state.order);
             // The facts that came in are folded for the first time, those after them again.
             let again = next;
             next = self.place_after(start);
@@ -386,18 +421,17 @@ impl View {
         let let_go = self.let_go_count();
         let run = (self.facts.len() - next) as u64;
         let spacing = run.clamp(CHECKPOINT_FACTS, CHECKPOINT_FACTS_MAX);
-        let mut last = self.checkpoints.last().map_or(let_go, |checkpoint| checkpoint.count);
-        for place in next..self.facts.len() {
-            let placed = &self.facts[place];
-            step(&mut self.head, placed);
-            let count = let_go + place as u64 + 1;
+        let checkpoints = &mut self.checkpoints;
+        let mut last = checkpoints.last().map_or(let_go, |checkpoint| checkpoint.count);
+        let facts = self.facts.range(next..);
+        let folded = self.overlay.fold(&mut self.head, facts, start, |number, order, pictures| {
+            let count = let_go + (next + number) as u64 + 1;
             if count - last >= spacing {
-                let (order, pictures) = (placed.order, self.head.clone());
-                self.checkpoints.push(Checkpoint { order, count, pictures });
+                checkpoints.push(Checkpoint { order, count, pictures: pictures.clone() });
                 last = count;
             }
-        }
-        self.folded = self.facts.back().map(|placed| placed.order);
+        });
+        self.folded = folded.or(start);
         thin(&mut self.checkpoints, let_go, let_go + self.facts.len() as u64);
     }
 
@@ -422,31 +456,37 @@ impl View {
         let Some(state) = self.checkpoints.drain(..place).next_back() else { return };
         let gone = usize::try_from(state.count - before).expect("a part of the facts kept");
         let mut sizes = self.base.take().map(|base| base.sizes).unwrap_or_default();
+        let mut cited = BTreeSet::new();
         for placed in self.facts.drain(..gone) {
             self.bytes -= placed.fact.content.len();
             let size = sizes.entry(placed.order.log).or_insert(0);
             *size = (*size).max(placed.order.index + 1);
+            if self.overlay.cites(&placed.order.entry()) {
+                cited.insert(placed.order.entry());
+            }
         }
+        self.overlay.let_go(&state.order, &cited);
         self.base = Some(Base { state, sizes });
     }
 
     /// The pictures over the entries below `cut`, folded from the base, or from nothing while nothing
-    /// was let go. What was let go must be below the cut.
+    /// was let go. What was let go, and what it was corrected by, must be below the cut.
     pub fn pictures_at(&mut self, cut: &Cut) -> Result<Pictures, FoldError> {
+        self.merge().into_iter().for_each(|dirty| self.refold(dirty));
         let below = |log: &LogId, index: u64| cut.get(log).is_some_and(|size| index < *size);
         let mut pictures = Pictures::default();
         if let Some(base) = &self.base {
-            if !base.sizes.iter().all(|(log, size)| below(log, size - 1)) {
+            let mut made_of = base.sizes.iter().chain(&self.overlay.needs);
+            if self.is_behind() || !made_of.all(|(log, size)| below(log, size - 1)) {
                 return Err(FoldError { folded_before: base.state.order.at });
             }
             pictures = base.state.pictures.clone();
         }
-        self.merge().into_iter().for_each(|dirty| self.refold(dirty));
-        for placed in &self.facts {
-            if below(&placed.order.log, placed.order.index) {
-                step(&mut pictures, placed);
-            }
-        }
+        let covered = |placed: &&Arc<Placed>| below(&placed.order.log, placed.order.index);
+        let facts = self.facts.iter().filter(covered);
+        let start = self.base.as_ref().map(|base| base.state.order);
+        let overlay = self.overlay.of_part(facts.clone());
+        overlay.fold(&mut pictures, facts, start, |_, _, _| {});
         Ok(pictures)
     }
 
@@ -468,51 +508,12 @@ impl View {
     /// The digest of `pictures` as a state of this view: SHA-256 over the view's name, the fold
     /// editions and the canonical bytes of the pictures.
     pub fn digest_of(&self, pictures: &Pictures) -> [u8; 32] {
-        let editions: Vec<(&str, u32)> =
-            domains().iter().map(|domain| (domain.name, domain.fold_edition)).collect();
+        let editions = fold_editions();
         let name = match &self.name {
             ViewName::Own => "own".to_owned(),
             ViewName::Audience(members) => members.to_string(),
         };
         log::sha256(&canonical_bytes(&("watchfire-digest-v1", name, editions, pictures)))
-    }
-}
-
-/// When a fact counts and what it says, or `None` if no domain reads its kind.
-fn place(fact: &Fact) -> Option<(Timestamp, Content)> {
-    let refuse = |message: String, hint: &str| {
-        let finding = Finding {
-            at: fact.logged,
-            severity: Severity::Warning,
-            source: format!("{} {}", fact.origin, fact.kind),
-            message: format!("entry `{}` refused: {message}", fact.id),
-            hint: Some(hint.to_owned()),
-        };
-        Some((fact.logged, Content::Refused(finding)))
-    };
-    match decode(fact)? {
-        Err(error) => refuse(error.to_string(), "the origin must append a corrected statement"),
-        Ok((event, None)) => Some((fact.logged, Content::Readable(event))),
-        Ok((event, Some(measured))) => {
-            let earliest = fact.logged - TimeDelta::from_seconds(limits::SCAN_AGE_S_MAX);
-            let latest = fact.logged + TimeDelta::from_seconds(limits::SCAN_AHEAD_S_MAX);
-            if (earliest..=latest).contains(&measured) {
-                Some((measured, Content::Readable(event)))
-            } else {
-                refuse(
-                    format!("expected a measurement from {earliest} to {latest}, got {measured}"),
-                    "set the sensor's clock or the feed's time zone",
-                )
-            }
-        }
-    }
-}
-
-fn step(pictures: &mut Pictures, placed: &Placed) {
-    pictures.advance(placed.order.at);
-    match &placed.content {
-        Content::Readable(event) => pictures.fold(&placed.fact, event, placed.order.at),
-        Content::Refused(finding) => pictures.record(finding.clone()),
     }
 }
 

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use base::{Degrees, Geodetic, Metres, NodeId, TimeDelta, Timestamp};
 use log::{Audience, EntryId, Fact, Incarnation, Kind, LogId, Precedence, Realm};
 use serde_json::Value;
+use watchfire_domains::correction::{Act as Mend, Asked, CITED_MAX, Corrections, prepare};
 use watchfire_domains::track::events::{
-    EDITION as SCAN_EDITION, Plot, PlotReport, SCAN_KIND, ScanReport, SensorInfo, SensorKind,
+    DECLARED_KIND, EDITION as SCAN_EDITION, Plot, PlotReport, SCAN_KIND, ScanReport, SensorInfo,
+    SensorKind,
 };
-use watchfire_domains::warning::{Act, Action, Area, DRAFT_KIND, Message, Reason, act};
+use watchfire_domains::warning::{
+    Act, Action, Area, DRAFT_KIND, Message, Reason, WARNINGS_COLLECTION, WarningId, act,
+};
 use watchfire_domains::{Signer, View, ViewName, encode_content};
 
 const NODES: [&str; 3] = ["JPN-1", "KOR-1", "USA-1"];
@@ -22,6 +26,7 @@ struct Play {
     view: View,
     audience: Audience,
     next: BTreeMap<LogId, u64>,
+    facts: Vec<Arc<Fact>>,
     /// Drafts, when first seen waiting.
     seen: BTreeMap<EntryId, Timestamp>,
     drafted: u32,
@@ -100,24 +105,37 @@ fn scan(sensor: &SensorInfo, line: &Value) -> ScanReport {
 }
 
 impl Play {
-    fn of(name: &str) -> Self {
+    fn new() -> Self {
         let audience: Audience = "JPN+KOR+USA".parse().unwrap();
         let view = View::new(ViewName::Audience(audience));
         let (next, seen) = (BTreeMap::new(), BTreeMap::new());
-        let mut play = Self { view, audience, next, seen, drafted: 0 };
-        let mut now = Timestamp::default();
-        for (arrives, report) in scans(name) {
-            now = arrives;
-            let origin = NodeId::new(report.sensor.partner, 1).unwrap();
-            let content = encode_content(&report);
-            play.append(origin, (SCAN_KIND, SCAN_EDITION), Precedence::Immediate, content, now);
-            play.turn(now);
-        }
+        Self { view, audience, next, facts: Vec::new(), seen, drafted: 0 }
+    }
+
+    fn of(name: &str) -> Self {
+        let mut play = Self::new();
+        let mut now = play.until(name, |_, _| false);
         for _ in 0..30 {
             now += TimeDelta::from_seconds(10);
             play.turn(now);
         }
         play
+    }
+
+    /// Plays the scans until `enough`, else to the last; gives the time then.
+    fn until(&mut self, name: &str, enough: fn(&mut Self, Timestamp) -> bool) -> Timestamp {
+        let mut now = Timestamp::default();
+        for (arrives, report) in scans(name) {
+            now = arrives;
+            let origin = NodeId::new(report.sensor.partner, 1).unwrap();
+            let content = encode_content(&report);
+            self.append(origin, (SCAN_KIND, SCAN_EDITION), Precedence::Immediate, content, now);
+            self.turn(now);
+            if enough(self, now) {
+                break;
+            }
+        }
+        now
     }
 
     fn append(
@@ -145,7 +163,41 @@ impl Play {
             edition,
             content,
         };
-        self.view.insert(&Arc::new(fact), now);
+        let fact = Arc::new(fact);
+        self.view.insert(&fact, now);
+        self.facts.push(fact);
+    }
+
+    /// Officers recall everything of `kind` that their partner's nodes said.
+    fn recall(&mut self, kind: &str, now: Timestamp) {
+        let mut corrections = Corrections::default();
+        for origin in NODES.map(node) {
+            let said = |fact: &&Arc<Fact>| fact.kind.as_str() == kind && fact.origin == origin;
+            let cited: Vec<Fact> = self.facts.iter().filter(said).map(|f| (**f).clone()).collect();
+            for cited in cited.chunks(CITED_MAX) {
+                let asked = Asked {
+                    act: Mend::Recall,
+                    cited,
+                    reason: "a recording was played to the radar",
+                    content: None,
+                    partner: origin.partner(),
+                    now,
+                };
+                let signer: Signer<'_> = &|_| "signed".to_owned();
+                let who = ("Duty officer", "key", signer);
+                let realm: Realm = "exercise/play".parse().unwrap();
+                let (wish, _) = prepare(&asked, &mut corrections, who, &realm).unwrap();
+                self.append(origin, (wish.kind, wish.edition), wish.precedence, wish.content, now);
+            }
+        }
+    }
+
+    /// The one warning as the console shows it.
+    fn shown(&mut self, now: Timestamp) -> Value {
+        let items = self.view.items(now).into_collections();
+        let warnings = items.get(WARNINGS_COLLECTION).expect("there is a warning");
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        warnings.values().next().unwrap().clone()
     }
 
     /// Every node appends what it wishes, and the owner's officer lets out what was read.
@@ -232,6 +284,51 @@ fn the_exercise_over_akita_calls_people_to_shelter() {
 #[test]
 fn the_short_flight_of_2022_10_05_warns_ships_and_aircraft_off_korea() {
     check("short-range-2022-10-05", "KOR", Area::Sea, "KR-42");
+}
+
+/// Whether an alert is out.
+fn is_released(play: &mut Play, now: Timestamp) -> bool {
+    let live = play.view.live(now);
+    live.warning.state().unwrap().warnings().any(|warning| !warning.messages().is_empty())
+}
+
+#[test]
+fn a_warning_whose_scans_are_recalled_loses_its_support_and_is_cancelled_by_an_officer() {
+    let mut play = Play::new();
+    let mut now = play.until("exercise-akita", is_released);
+    assert_eq!(play.shown(now)["supported"], true);
+    now += TimeDelta::from_seconds(1);
+    play.recall(SCAN_KIND, now);
+    let shown = play.shown(now);
+    assert_eq!((&shown["supported"], &shown["state"]), (&false.into(), &"released".into()));
+    for _ in 0..100 {
+        now += TimeDelta::from_seconds(1);
+        play.turn(now);
+    }
+    assert_eq!(play.shown(now)["state"], "cancelled");
+    let [(_, messages)] = &play.said(now)[..] else { panic!("one warning") };
+    let acts: Vec<(Action, Reason)> = messages.iter().map(|said| (said.0, said.1)).collect();
+    let expect = [(Action::Alert, Reason::Threat), (Action::Cancel, Reason::Unsupported)];
+    assert_eq!(acts, expect, "what was said stays said, until an officer takes it back");
+}
+
+#[test]
+fn a_warning_about_a_name_that_is_recalled_loses_its_support_too() {
+    let mut play = Play::new();
+    let mut now = play.until("exercise-akita", is_released);
+    now += TimeDelta::from_seconds(1);
+    play.recall(DECLARED_KIND, now);
+    let shown = play.shown(now);
+    assert_eq!(shown["supported"], false, "nobody knows an object by that name");
+    let id: WarningId = shown["id"].as_str().unwrap().parse().unwrap();
+    for _ in 0..100 {
+        now += TimeDelta::from_seconds(1);
+        play.turn(now);
+    }
+    let live = play.view.live(now);
+    let closed = live.warning.state().unwrap().get(&id).unwrap().clone();
+    let last = closed.messages().last().unwrap();
+    assert_eq!((last.action, last.reason), (Action::Cancel, Reason::Unsupported));
 }
 
 #[test]

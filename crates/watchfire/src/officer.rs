@@ -1,5 +1,6 @@
 //! Officers' acts: signed over the exact body, checked against the origin's roster.
 
+use domains::correction::Correction;
 use domains::warning::{self, Event};
 use log::{Charter, Fact, Signature, SigningKey};
 use zeroize::Zeroizing;
@@ -65,6 +66,11 @@ impl Officer {
 /// of the partner whose node logged it. Anything that is no such act may.
 pub(crate) fn check(fact: &Fact, charter: &Charter) -> Result<(), String> {
     let kind = fact.kind.as_str();
+    if domains::correction::is_correction(fact) {
+        let Ok(correction) = Correction::read(fact) else { return Ok(()) };
+        let bytes = correction.signed_bytes(charter.realm());
+        return verify(correction.officer(), &bytes, fact, charter);
+    }
     if ![warning::RELEASE_KIND, warning::UPDATE_KIND, warning::CANCEL_KIND].contains(&kind) {
         return Ok(());
     }

@@ -767,6 +767,16 @@ export interface Proposal {
 /** Why a message is proposed; it chooses the text. */
 export type Reason = "threat" | "changed" | "fell" | "passed" | "unsupported" | "mistake";
 
+/** Content of `correction.recall`, edition 1. */
+export interface RecallReport {
+  /** The entries withdrawn, ascending, each once: 1 to 256. */
+  cited: EntryId[];
+  /** Who. */
+  officer: Officer;
+  /** Why, 1 to 1,000 bytes. */
+  reason: string;
+}
+
 /** A place with its 1-sigma error ellipse. */
 export interface Region {
   /** Latitude of the centre, WGS 84. */
@@ -791,6 +801,22 @@ export interface Release {
   officer: Officer;
   /** Which warning. */
   warning: WarningId;
+}
+
+/** How a [`ReplacementReport`] reads as JSON. */
+export interface ReplacementReport {
+  /** The entry mended or replaced. */
+  cited: EntryId;
+  /** The new content, of the kind's schema. */
+  content: unknown;
+  /** The edition of that kind. */
+  edition: number;
+  /** The kind of the new content: that of the entry, or of what a cited correction gives. */
+  kind: string;
+  /** Who. */
+  officer: Officer;
+  /** Why, 1 to 1,000 bytes. */
+  reason: string;
 }
 
 /** A scan whose every number has been checked. */

@@ -45,7 +45,9 @@ pub use state::State;
 use base::{NodeId, Timestamp};
 use log::{Audience, Precedence};
 
-use crate::{Collection, DecodeError, Desire, Domain, Items, KindInfo, Signals, Statement};
+use crate::{
+    Collection, Correctable, DecodeError, Desire, Domain, Items, KindInfo, Signals, Statement,
+};
 
 /// The track domain.
 pub struct Capability;
@@ -63,12 +65,14 @@ impl Domain for Capability {
                 events::SCAN_KIND,
                 events::EDITION,
                 Precedence::Immediate,
+                Correctable::Momentary,
                 "What one sensor saw in one scan or sector.",
             ),
             KindInfo::of::<events::Declared>(
                 events::DECLARED_KIND,
                 events::EDITION,
                 Precedence::Flash,
+                Correctable::Standing,
                 "The public id of an object, with the plots it was started from.",
             ),
         ]

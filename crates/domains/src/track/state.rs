@@ -32,6 +32,14 @@ impl State {
         self.tracks.len()
     }
 
+    /// Declarations without their object, as `SECONDS NAME`.
+    #[cfg(test)]
+    pub(crate) fn waiting_names(&self) -> Vec<String> {
+        let name =
+            |(at, name): &(Timestamp, String)| format!("{} {name}", at.as_nanos() / 1_000_000_000);
+        self.waiting.keys().map(name).collect()
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.tracks.len() < limits::TRACKS_MAX
     }

@@ -6,6 +6,8 @@ use super::*;
 use crate::encode_content;
 use crate::track::events::{DECLARED_KIND, DeclaredReport, EDITION, PlotRef};
 
+mod corrections;
+
 const FACTS: u64 = 900;
 
 fn log(number: u16) -> LogId {

@@ -32,7 +32,9 @@ mod testkit;
 use base::{NodeId, Timestamp};
 use log::{Audience, Precedence};
 
-use crate::{Collection, DecodeError, Desire, Domain, Items, KindInfo, Signals, Statement};
+use crate::{
+    Collection, Correctable, DecodeError, Desire, Domain, Items, KindInfo, Signals, Statement,
+};
 
 pub use acts::{Act, ActError, act};
 pub use assessment::{Certainty, Severity, Urgency};
@@ -57,6 +59,10 @@ pub use offing::{
 pub use state::{IMPACT_SIGNAL, Message, Proposal, Stage, State, Warning};
 pub use touch::{MARGIN_M, RADIUS_90, RADIUS_99, Reach, SAMPLES, SIGMA_M_MAX, Touch, ellipse_ring};
 
+/// What was drafted and said is taken back in the open.
+const NOT_UNSAID: Correctable =
+    Correctable::Never("cancel the warning, or release an update of it");
+
 /// The warning domain.
 #[derive(Debug, Clone, Copy)]
 pub struct Capability;
@@ -75,24 +81,28 @@ impl Domain for Capability {
                 DRAFT_KIND,
                 events::EDITION,
                 flash,
+                NOT_UNSAID,
                 "A node proposes an alert, an update or a cancel for its partner's districts.",
             ),
             KindInfo::of::<Release>(
                 RELEASE_KIND,
                 events::EDITION,
                 flash,
+                NOT_UNSAID,
                 "An officer releases a drafted alert.",
             ),
             KindInfo::of::<Release>(
                 UPDATE_KIND,
                 events::EDITION,
                 flash,
+                NOT_UNSAID,
                 "An officer releases a drafted update.",
             ),
             KindInfo::of::<Cancel>(
                 CANCEL_KIND,
                 events::EDITION,
                 flash,
+                NOT_UNSAID,
                 "An officer withdraws a warning.",
             ),
         ]

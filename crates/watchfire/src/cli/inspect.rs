@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use domains::ViewName;
+use domains::correction::{self, Act};
+use domains::{Correctable, KindInfo, ViewName};
 use serde_json::{Value, json};
 
 use super::{AppendArguments, ConfigArgument, PictureArguments, StatusArguments, print};
@@ -275,32 +276,9 @@ pub(super) fn domains(markdown: bool) -> String {
             "# Domains\n\nMade by `watchfire domains --markdown` from the registry; do not edit.\n";
     }
     for domain in domains::domains() {
+        page += &domain_heading(markdown, domain.name, domain.title, domain.fold_edition);
+        page += &kinds_of(markdown, domain.name);
         let own = |name: &str| name.split('.').next() == Some(domain.name);
-        if markdown {
-            page += &format!(
-                "\n## {}\n\n{}, fold edition {}.\n\n",
-                domain.name, domain.title, domain.fold_edition
-            );
-            page += "| kind | edition | precedence | what it says |\n| --- | --- | --- | --- |\n";
-        } else {
-            page += &format!(
-                "{}  {}, fold edition {}\n",
-                domain.name, domain.title, domain.fold_edition
-            );
-        }
-        for kind in domains::kinds().iter().filter(|kind| own(kind.name)) {
-            page += &if markdown {
-                format!(
-                    "| `{}` | {} | {} | {} |\n",
-                    kind.name, kind.edition, kind.precedence, kind.summary
-                )
-            } else {
-                format!(
-                    "  {} edition {}, {}: {}\n",
-                    kind.name, kind.edition, kind.precedence, kind.summary
-                )
-            };
-        }
         if markdown {
             page += "\n| collection | what it shows |\n| --- | --- |\n";
         }
@@ -311,6 +289,42 @@ pub(super) fn domains(markdown: bool) -> String {
                 format!("  {}: {}\n", collection.name, collection.title)
             };
         }
+    }
+    // No domain: what every view honours.
+    let title = "Corrections of statements of any domain";
+    page += &domain_heading(markdown, correction::NAME, title, correction::FOLD_EDITION);
+    page + &kinds_of(markdown, correction::NAME)
+}
+
+fn domain_heading(markdown: bool, name: &str, title: &str, edition: u32) -> String {
+    if markdown {
+        format!("\n## {name}\n\n{title}, fold edition {edition}.\n\n")
+    } else {
+        format!("{name}  {title}, fold edition {edition}\n")
+    }
+}
+
+/// The kinds that begin with a word.
+fn kinds_of(markdown: bool, word: &str) -> String {
+    let mut page = String::new();
+    if markdown {
+        page += "| kind | edition | precedence | what it says | may be |\n";
+        page += "| --- | --- | --- | --- | --- |\n";
+    }
+    let kinds = domains::kinds().into_iter();
+    for kind in kinds.filter(|kind| kind.name.split('.').next() == Some(word)) {
+        let KindInfo { name, edition, precedence, summary, .. } = kind;
+        let may_be = match (kind.correctable, Act::of(name)) {
+            (_, Some(Act::Recall)) => "recalled",
+            (_, Some(_)) | (Correctable::Momentary, None) => "recalled, corrected",
+            (Correctable::Standing, None) => "recalled, corrected, superseded",
+            (Correctable::Never(_), None) => "none of it",
+        };
+        page += &if markdown {
+            format!("| `{name}` | {edition} | {precedence} | {summary} | {may_be} |\n")
+        } else {
+            format!("  {name} edition {edition}, {precedence}: {summary} May be: {may_be}.\n")
+        };
     }
     page
 }

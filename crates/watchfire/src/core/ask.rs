@@ -209,9 +209,9 @@ impl Core {
         Ok(Digest {
             view: view.to_string(),
             cut: cut.iter().map(|(log, size)| (log.to_string(), *size)).collect(),
-            fold_edition: domains::domains()
-                .iter()
-                .map(|domain| (domain.name.to_owned(), domain.fold_edition))
+            fold_edition: domains::fold_editions()
+                .into_iter()
+                .map(|(name, edition)| (name.to_owned(), edition))
                 .collect(),
             digest: hex(&digest),
             items,

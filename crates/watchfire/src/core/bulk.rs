@@ -140,7 +140,7 @@ pub(super) fn kind_of<'k>(known: &'k [KindInfo], name: &str) -> Result<&'k KindI
     })
 }
 
-/// Officers' acts carry a signature that only the warning's own commands make.
+/// Officers' acts carry a signature that only their own commands make.
 pub(super) fn refuse_acts(kind: &str) -> Result<(), Problem> {
     let acts = [
         domains::warning::RELEASE_KIND,
@@ -150,6 +150,10 @@ pub(super) fn refuse_acts(kind: &str) -> Result<(), Problem> {
     if acts.contains(&kind) {
         return Err(Problem::forbidden("an officer's act is not appended by hand")
             .hint("use the warning's own `release`, `update` or `cancel`"));
+    }
+    if domains::correction::Act::of(kind).is_some() {
+        return Err(Problem::forbidden("a correction is an officer's act, not appended by hand")
+            .hint("use `watchfire recall`, `correct` or `supersede`, or `/api/v1/corrections`"));
     }
     Ok(())
 }
@@ -225,6 +229,7 @@ mod tests {
         for (kind, form, body, expect) in [
             ("track.moon", BulkForm::JsonLines, good.to_string(), "expected a kind out of"),
             ("warning.release", BulkForm::JsonLines, good.to_string(), "officer's act"),
+            ("correction.recall", BulkForm::JsonLines, good.to_string(), "officer's act"),
             ("track.declared", BulkForm::JsonLines, format!("{good}\n{{}}"), "statement 1: "),
             ("track.declared", BulkForm::JsonLines, format!("{good}\nx"), "statement 1: "),
             ("track.declared", BulkForm::Binary, "\0\0\0\u{1}x".to_owned(), "statement 0: "),
