@@ -1,10 +1,13 @@
 // Made by `npm run generate` from docs/openapi.json. Do not edit.
 
+/** What a correction does to what it cites. */
+export type Act = "recall" | "correct" | "supersede";
+
 /** What an officer's act led to. */
 export interface Acted {
   /** The entry that records it. */
   entry: string;
-  /** The warning's state now. */
+  /** What became of the warning, or of the entries, by it. */
   state: string;
 }
 
@@ -146,6 +149,34 @@ export interface CharterFile {
   text: string;
 }
 
+/** A correction as the console shows it. */
+export interface Correction {
+  /** What it does. */
+  act: Act;
+  /** The entries it cites. */
+  cited: EntryId[];
+  /** Its entry. */
+  id: EntryId;
+  /** When it was logged. */
+  logged: Timestamp;
+  /** Who corrects. */
+  partner: PartnerId;
+  /** Whether it was not recalled itself. */
+  stands: boolean;
+}
+
+/** What an officer wants to say about entries of the partner's own nodes. */
+export interface CorrectionProposal {
+  /** What to do. */
+  act: Act;
+  /** The whole statement as it should be, of the entry's kind; none to recall. */
+  content?: unknown;
+  /** To which entries: 1 to 256 to recall, else one. */
+  entries: EntryId[];
+  /** Why, 1 to 1,000 bytes. */
+  reason: string;
+}
+
 /** A declaration that has been checked. */
 export interface Declared {
   /** The plots the object was started from: 1 to [`DECLARED_EVIDENCE_MAX`]. */
@@ -221,8 +252,8 @@ export interface EntryAnswer {
   audience: string;
   /** Its content, or null if no domain reads the kind. */
   content: unknown;
-  /** Whether its node signed two histories: no effect may rest on it alone. */
-  contested: boolean;
+  /** What was said about it by correcting it, in order; the content above is as it was said first. */
+  corrections: EntryCorrection[];
   /** The edition of its content. */
   edition: number;
   /** Nodes that hold it, as far as receipts have come; of own entries only. */
@@ -239,6 +270,18 @@ export interface EntryAnswer {
   partner: PartnerId;
   /** How urgent it was. */
   precedence: string;
+}
+
+/** What a correction said about an entry. */
+export interface EntryCorrection {
+  /** What it does. */
+  act: Act;
+  /** The correction's own entry, with reason and new content. */
+  entry: EntryId;
+  /** When it was logged. */
+  logged: Timestamp;
+  /** Whether pictures follow it: it counts, and none after it does. */
+  rules: boolean;
 }
 
 export type EntryId = string;
@@ -382,8 +425,6 @@ export interface Launch {
 export interface Line {
   /** What carries it. */
   carrier: string;
-  /** What the last test of the line with real entries found, since this run of the node began. */
-  check: LineCheckResult | null;
   /** The other node's clock minus this one's, wall milliseconds. */
   clock_offset_ms: number | null;
   /** The node at the other end. */
@@ -402,70 +443,8 @@ export interface Line {
   since: Timestamp;
   /** By the time since anything was heard. */
   state: LineState;
-  /** Whether the other node signed two histories: nothing more of it is taken until its roster names another key, and what it said is contested. */
-  suspended: boolean;
   /** The node that carries frames between the two, sealed, while they have no connection. */
   via: NodeId | null;
-}
-
-/** What a check found. */
-export interface LineCheckAnswer {
-  /** Who could read the entries. */
-  audience: string;
-  /** The lane. */
-  lane: string;
-  /** Milliseconds until an entry was durable here, half of them and 99 in a hundred. */
-  local: LineCheckLatency | null;
-  /** Each node tested, in order. */
-  nodes: LineCheckResult[];
-  /** Entries appended. */
-  sent: number;
-  /** Bytes of content of each entry. */
-  size: number;
-}
-
-/** Times, wall milliseconds, by nearest rank. */
-export interface LineCheckLatency {
-  /** The longest. */
-  max_ms: number;
-  /** Half are at most this. */
-  p50_ms: number;
-  /** Of a hundred 99 are at most this. */
-  p99_ms: number;
-}
-
-/** What to test. */
-export interface LineCheckOrder {
-  /** How many entries, 1 to 100; 10 if absent. */
-  count?: number | null;
-  /** The partner; every partner of the widest audience if absent. */
-  partner?: string | null;
-  /** `flash`, `immediate`, `priority` or `routine`: the lane; routine if absent. */
-  precedence?: string | null;
-  /** Bytes of content of each, 16 to 16,384; 256 if absent. All of them at most 65,536. */
-  size?: number | null;
-}
-
-/** What a check found of one node. */
-export interface LineCheckResult {
-  /** When the check began, picture time. */
-  at: Timestamp;
-  /** Entries this node's signature says it holds. */
-  held: number;
-  /** The lane tested. */
-  lane: string;
-  /** From the append to its `holds`; nothing if it holds none. */
-  latency: LineCheckLatency | null;
-  /** Entries it does not hold in time. */
-  lost: number;
-  /** The node. */
-  node: NodeId;
-  /** Whose it is. */
-  partner: PartnerId;
-  /** Entries appended. */
-  sent: number;
-  /** Bytes of content of each entry. */
-  size: number;
 }
 
 /** By the time since anything was heard on a line. */
@@ -956,8 +935,6 @@ export interface Track {
   class: TrackClass;
   /** Vertical speed, positive up, m/s. */
   climb_mps: number;
-  /** Whether every one of those is of a node that signed two histories. */
-  contested: boolean;
   /** Direction over ground, clockwise from north, degrees. */
   course_deg: number;
   /** The newest entries it rests on, at most 16, oldest first. */
@@ -1039,8 +1016,6 @@ export interface Warning {
   audience: string;
   /** CAP's word. */
   certainty: string;
-  /** Whether that entry, or everything it rests on, is of a node that signed two histories: such a warning calls nobody. */
-  contested: boolean;
   /** The districts, in code order; at sea the nearest ones, `nearby_only` with probability 0. */
   districts: WarningDistrict[];
   /** When it was first drafted. */

@@ -367,6 +367,11 @@ impl Corrections {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     pub(super) fn ledger(&mut self) -> &Ledger {
         let records = &self.records;
         self.ledger.get_or_insert_with(|| Ledger::new(records.values().cloned(), &BTreeMap::new()))

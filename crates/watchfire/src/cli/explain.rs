@@ -38,13 +38,13 @@ pub(super) struct WhyArguments {
     json: bool,
 }
 
-fn entry_of(text: &str) -> Result<EntryId, Error> {
+pub(super) fn entry_of(text: &str) -> Result<EntryId, Error> {
     text.parse().map_err(|error: log::Error| {
         Error::input(error.to_string(), "copy an entry's id from `append` or an alert's evidence")
     })
 }
 
-fn print_json(value: &impl serde::Serialize) {
+pub(super) fn print_json(value: &impl serde::Serialize) {
     let text = serde_json::to_string(value).expect("an answer is plain data");
     print(&format!("{text}\n"));
 }

@@ -18,7 +18,19 @@ use crate::store::{Access, AnyOpened, AnyStore, Engine, HighWaterFile, seal};
 
 /// The statement that the command line describes.
 pub(super) fn proposal(arguments: &AppendArguments) -> Result<Proposal, Error> {
-    let mut text = arguments.content.clone();
+    Ok(Proposal {
+        kind: arguments.kind.clone(),
+        content: content(&arguments.content)?,
+        audience: arguments.audience.clone(),
+        precedence: arguments.precedence.clone(),
+        level: arguments.level.clone(),
+        timeout_ms: None,
+    })
+}
+
+/// Content as JSON, from an argument or standard input.
+pub(super) fn content(argument: &str) -> Result<Value, Error> {
+    let mut text = argument.to_owned();
     if text == "-" {
         text.clear();
         std::io::stdin().read_to_string(&mut text).map_err(|error| {
@@ -28,19 +40,11 @@ pub(super) fn proposal(arguments: &AppendArguments) -> Result<Proposal, Error> {
             )
         })?;
     }
-    let content = serde_json::from_str(&text).map_err(|error| {
+    serde_json::from_str(&text).map_err(|error| {
         Error::input(
             format!("expected the content as JSON: {error}"),
             "see `watchfire openapi` for the kind's schema",
         )
-    })?;
-    Ok(Proposal {
-        kind: arguments.kind.clone(),
-        content,
-        audience: arguments.audience.clone(),
-        precedence: arguments.precedence.clone(),
-        level: arguments.level.clone(),
-        timeout_ms: None,
     })
 }
 

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod bundle;
 mod charter;
+mod correct;
 mod doctor;
 mod evidence;
 mod explain;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser, Subcommand};
+use domains::correction;
 
 use crate::error::Error;
 
@@ -53,6 +55,12 @@ enum Command {
     Scenario(ingest::ScenarioCommand),
     /// Append a statement of a registered kind to a running node
     Append(AppendArguments),
+    /// Withdraw entries of this partner's nodes
+    Recall(correct::RecallArguments),
+    /// Mend an entry of this partner's nodes in its place and time
+    Correct(correct::ReplaceArguments),
+    /// Replace an entry of this partner's nodes from now on
+    Supersede(correct::ReplaceArguments),
     /// Fetch a node's logs as an outsider and verify all of them
     Audit(audit::AuditArguments),
     /// Show what appending a statement would send to whom, without appending it
@@ -204,6 +212,9 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Ingest(command) => command.run(),
         Command::Scenario(command) => command.run(),
         Command::Append(arguments) => inspect::append(&arguments),
+        Command::Recall(arguments) => arguments.run(),
+        Command::Correct(arguments) => arguments.run(correction::Act::Correct),
+        Command::Supersede(arguments) => arguments.run(correction::Act::Supersede),
         Command::Audit(arguments) => arguments.run(),
         Command::Preview(arguments) => explain::preview(&arguments),
         Command::Receipts(arguments) => arguments.run(),

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::correct::EntryCorrection;
 use super::items::{LineItem, NodeItem};
 
 /// What the node is and how it stands.
@@ -127,6 +128,8 @@ pub(crate) struct EntryAnswer {
     pub(crate) holders: Vec<NodeId>,
     /// Whether its node signed two histories: no effect may rest on it alone.
     pub(crate) contested: bool,
+    /// What was said about it by correcting it, in order; the content above is as it was said first.
+    pub(crate) corrections: Vec<EntryCorrection>,
 }
 
 /// An officer's remark.
@@ -145,11 +148,11 @@ pub(crate) struct WarningNote {
 }
 
 /// What an officer's act led to.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Acted {
     /// The entry that records it.
     pub(crate) entry: String,
-    /// The warning's state now.
+    /// What became of the warning, or of the entries, by it.
     pub(crate) state: String,
 }
 

@@ -10,6 +10,7 @@ use sync::{Append, Level, Ticket};
 use tokio::sync::oneshot;
 
 use super::answers::{Digest, EntryAnswer, Proposal, Status};
+use super::correct::CORRECTIONS_COLLECTION;
 use super::items::{
     ClockItem, INCOMPLETE_COLLECTION, IncompleteItem, LaneItem, LineItem, MissingItem, NodeItem,
     NodeState,
@@ -45,6 +46,11 @@ impl Core {
                 let asker = Asker::Entry(index, reply);
                 self.order(Job::Facts { log, from: index, limit: 1, asker });
             }
+            Question::Fact { id: EntryId { log, index }, reply } => {
+                let asker = Asker::Fact(index, reply);
+                self.order(Job::Facts { log, from: index, limit: 1, asker });
+            }
+            Question::Correct { proposal, cited, reply } => self.correct(&proposal, &cited, reply),
             Question::Cap { warning, reply } => drop(reply.send(self.cap(&warning))),
             Question::Append { proposal, reply } => self.append_proposal(&proposal, reply),
             Question::Bulk { bulk, reply } => self.append_bulk(bulk, reply),
@@ -219,19 +225,24 @@ impl Core {
     }
 
     /// Gives statements read back from the store to whoever asked.
-    pub(super) fn answer_facts(&self, facts: &[Fact], asker: Asker) {
+    pub(super) fn answer_facts(&mut self, facts: Vec<Fact>, asker: Asker) {
         match asker {
             Asker::Entries(reply) => {
-                drop(reply.send(facts.iter().map(|fact| self.entry_answer(fact)).collect()));
+                let answers = facts.iter().map(|fact| self.entry_answer(fact)).collect();
+                drop(reply.send(answers));
             }
             Asker::Entry(index, reply) => {
                 let found = facts.iter().find(|fact| fact.id.index == index);
-                drop(reply.send(found.map(|fact| self.entry_answer(fact))));
+                let answer = found.map(|fact| self.entry_answer(fact));
+                drop(reply.send(answer));
+            }
+            Asker::Fact(index, reply) => {
+                drop(reply.send(facts.into_iter().find(|fact| fact.id.index == index)));
             }
         }
     }
 
-    fn entry_answer(&self, fact: &Fact) -> EntryAnswer {
+    fn entry_answer(&mut self, fact: &Fact) -> EntryAnswer {
         let kind = domains::kinds().into_iter().find(|kind| kind.name == fact.kind.as_str());
         EntryAnswer {
             id: fact.id.to_string(),
@@ -245,6 +256,7 @@ impl Core {
             content: kind.and_then(|kind| (kind.to_json)(&fact.content).ok()),
             holders: self.node.holders(&fact.id, &fact.audience),
             contested: self.node.is_contested(&fact.id),
+            corrections: self.corrections_of(fact),
         }
     }
 
@@ -342,7 +354,7 @@ impl Core {
     }
 
     /// The shell's own items for a view.
-    pub(super) fn shell_items(&self, view: &ViewName) -> Collections {
+    pub(super) fn shell_items(&mut self, view: &ViewName) -> Collections {
         let value = |item: &dyn erased::Item| item.to_value();
         let node = self.node_item(view);
         let mut collections = Collections::new();
@@ -354,6 +366,7 @@ impl Core {
             lines.iter().map(|line| (line.id.to_string(), value(line))).collect(),
         );
         collections.insert(INCOMPLETE_COLLECTION.to_owned(), self.incomplete(view));
+        collections.insert(CORRECTIONS_COLLECTION.to_owned(), self.correction_items(view));
         collections.insert(
             "findings".to_owned(),
             self.findings.iter().map(|finding| (finding.id.clone(), value(finding))).collect(),

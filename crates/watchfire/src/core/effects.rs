@@ -155,8 +155,7 @@ impl Core {
             .hint("only the partner whose districts are touched releases and cancels"));
         }
         let Some(officer) = &self.officer else {
-            return Err(Problem::forbidden("no officer acts at this node")
-                .hint("name an officer's key file as `officer` in the node's configuration"));
+            return Err(no_officer());
         };
         let (act, state) = match act {
             Act::Release => (warning::Act::Release(note.draft), "released"),
@@ -191,7 +190,7 @@ impl Core {
         Ok((self.draft_of(desire, *warning.audience()), state))
     }
 
-    fn draft_of(&self, desire: Desire, audience: Audience) -> Draft {
+    pub(super) fn draft_of(&self, desire: Desire, audience: Audience) -> Draft {
         Draft {
             kind: Kind::from_static(desire.kind),
             edition: desire.edition,
@@ -232,8 +231,9 @@ impl Core {
 
     /// Shows the pictures, appends what they want, writes out what officers released.
     pub(super) fn act_and_show(&mut self, now: base::Timestamp) {
+        let names: Vec<ViewName> = self.views.view_names().cloned().collect();
         let shell: BTreeMap<ViewName, Collections> =
-            self.views.view_names().map(|view| (view.clone(), self.shell_items(view))).collect();
+            names.into_iter().map(|view| (view.clone(), self.shell_items(&view))).collect();
         let node = &self.node;
         let marks = Marks {
             realm: self.charter.realm(),
@@ -273,6 +273,12 @@ impl Core {
             }
         }
     }
+}
+
+/// What an act needs and this node lacks.
+pub(super) fn no_officer() -> Problem {
+    Problem::forbidden("no officer acts at this node")
+        .hint("name an officer's key file as `officer` in the node's configuration")
 }
 
 impl super::ScanGroup {

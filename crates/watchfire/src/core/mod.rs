@@ -13,6 +13,7 @@ mod ask;
 pub(crate) mod bulk;
 pub(crate) mod carry;
 pub(crate) mod charter;
+pub(crate) mod correct;
 mod effects;
 pub(crate) mod explain;
 pub(crate) mod items;
@@ -28,7 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{NodeId, PartnerId, Timestamp};
-use domains::{Cut, ViewName};
+use domains::correction::Corrections;
+use domains::{Cut, Placed, ViewName};
 use log::{Audience, Charter, EntryId, Fact, LogId};
 use sync::{Node, Output, Ticket};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -112,6 +114,17 @@ pub(crate) enum Question {
     Bulk {
         bulk: BulkProposal,
         reply: oneshot::Sender<Result<BulkAppended, Problem>>,
+    },
+    /// One readable entry, as it was said.
+    Fact {
+        id: EntryId,
+        reply: oneshot::Sender<Option<Fact>>,
+    },
+    /// A correction of these entries, read back.
+    Correct {
+        proposal: correct::CorrectionProposal,
+        cited: Vec<Fact>,
+        reply: oneshot::Sender<Result<Acted, Problem>>,
     },
     Scans {
         scans: Vec<domains::track::events::ScanReport>,
@@ -216,6 +229,7 @@ pub(crate) struct Core {
     views: Views,
     lines: LineTable,
     quiet: quiet::Quiet,
+    corrections: Corrections,
     findings: VecDeque<FindingItem>,
     findings_total: u64,
     waiting: BTreeMap<Ticket, Waiter>,
@@ -353,6 +367,7 @@ impl Core {
             entropy: SystemEntropy,
             store,
             quiet: quiet::Quiet::default(),
+            corrections: Corrections::default(),
             findings: VecDeque::new(),
             findings_total: 0,
             waiting: BTreeMap::new(),
@@ -478,7 +493,7 @@ impl Core {
                 self.step(sync::Input::Stored { op, result });
             }
             Done::Loaded { op, result } => self.step(sync::Input::Loaded { op, result }),
-            Done::Facts { facts, asker } => self.answer_facts(&facts, asker),
+            Done::Facts { facts, asker } => self.answer_facts(facts, asker),
             Done::Refolded { name, result } => self.refolded(&name, result),
             Done::Stopped { reason } => {
                 self.store_stopped.get_or_insert(reason);
@@ -568,8 +583,15 @@ impl Core {
             let seen = self.probed.entry(fact.id.log).or_insert((0, 0));
             *seen = (fact.id.index, seen.1 + 1);
         }
-        if self.admits(fact) {
-            self.views.insert(fact, arrival, self.clock.now());
+        let read = match arrival {
+            sync::Arrival::Apart => Placed::read_apart,
+            _ => Placed::read,
+        };
+        if self.admits(fact)
+            && let Some(placed) = read(fact)
+        {
+            self.corrections.insert(&placed);
+            self.views.insert(&placed, self.clock.now());
         }
     }
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use base::{NodeId, Timestamp};
 use domains::{Cut, Desire, Heard, Placed, View, ViewName};
-use log::{Audience, Charter, EntryId, Fact, Realm};
-use sync::Arrival;
+use log::{Audience, Charter, EntryId, Realm};
 use tokio::sync::broadcast;
 
 use super::{Subscription, Update};
@@ -86,14 +85,9 @@ impl Views {
         self.seats.keys()
     }
 
-    pub(super) fn insert(&mut self, fact: &Arc<Fact>, arrival: Arrival, now: Timestamp) {
-        let placed = match arrival {
-            Arrival::Apart => Placed::read_apart(fact),
-            _ => Placed::read(fact),
-        };
-        let Some(placed) = placed else { return };
+    pub(super) fn insert(&mut self, placed: &Arc<Placed>, now: Timestamp) {
         for seat in self.seats.values_mut() {
-            seat.view.insert_placed(&placed, now);
+            seat.view.insert_placed(placed, now);
             seat.fresh = true;
         }
     }

@@ -11,7 +11,7 @@ use domains::ViewName;
 
 use super::Core;
 use crate::clock::instant;
-use crate::store::{Job, Refolded};
+use crate::store::{Job, Refolded, Wanted};
 
 /// A view waits this long for more facts of the past.
 const GATHER: Duration = Duration::from_millis(500);
@@ -43,7 +43,8 @@ impl Core {
             state.ordered = Some(moment);
             tracing::info!(view = %name, "facts of the past are folded in; the view is folded again");
             let charter = self.charter.clone();
-            self.order(Job::Refold { name, charter, now });
+            let corrected = !self.corrections.is_empty();
+            self.order(Job::Refold(Wanted { name, charter, now, corrected }));
         }
     }
 

@@ -18,6 +18,7 @@ use crate::core::answers::{
     Acted, Appended, Digest, EntryAnswer, Ingested, Link, Proposal, Status, WarningNote,
 };
 use crate::core::charter::{CharterAnswer, CharterFile, CharterQuestion};
+use crate::core::correct::CorrectionProposal;
 use crate::core::line_check::{LineCheckAnswer, LineCheckOrder};
 use crate::core::{Act, Question};
 use crate::ingest;
@@ -143,6 +144,33 @@ pub(super) async fn append(
 ) -> Answer<Appended> {
     let Json(proposal) = proposal.map_err(|error| bad_json(&error))?;
     app.ask(|reply| Question::Append { proposal, reply }).await?.map(Json)
+}
+
+pub(super) async fn correct(
+    State(app): State<App>,
+    proposal: Result<Json<CorrectionProposal>, JsonRejection>,
+) -> Answer<Acted> {
+    let Json(mut proposal) = proposal.map_err(|error| bad_json(&error))?;
+    proposal.entries.sort_unstable();
+    proposal.entries.dedup();
+    if proposal.entries.len() > domains::correction::CITED_MAX {
+        return Err(Problem::refused(format!(
+            "expected at most {} entries, got {}",
+            domains::correction::CITED_MAX,
+            proposal.entries.len()
+        ))
+        .hint("recall them in several acts"));
+    }
+    let mut cited = Vec::new();
+    for id in proposal.entries.clone() {
+        let found = app.ask(|reply| Question::Fact { id, reply }).await?;
+        cited.push(found.ok_or_else(|| {
+            Problem::not_found(format!("this node reads no entry `{id}`")).hint(
+                "copy an entry's id from an append, an alert's evidence or `GET /api/v1/entries`",
+            )
+        })?);
+    }
+    app.ask(|reply| Question::Correct { proposal, cited, reply }).await?.map(Json)
 }
 
 pub(super) fn bad_json(error: &JsonRejection) -> Problem {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Problem;
 use super::routes::{self, Body, Route};
 use crate::console::{Delta, Snapshot};
+use crate::core::correct::CorrectionItem;
 use crate::core::items::{FindingItem, INCOMPLETE_COLLECTION, IncompleteItem, LineItem, NodeItem};
 
 /// The document: routes, then one picture path a domain, its collections and its kinds.
@@ -45,6 +46,7 @@ pub(crate) fn document() -> Value {
         answers.subschema_for::<NodeItem>(),
         answers.subschema_for::<LineItem>(),
         answers.subschema_for::<FindingItem>(),
+        answers.subschema_for::<CorrectionItem>(),
     ] {
         drop(schema);
     }

@@ -11,6 +11,7 @@ use crate::core::answers::{
 };
 use crate::core::carry::{CarriedAnswer, ExportedNote, Plan};
 use crate::core::charter::{CharterAnswer, CharterFile};
+use crate::core::correct::CorrectionProposal;
 use crate::core::explain::{EntryReceipts, Preview, WhyAnswer};
 use crate::core::line_check::{LineCheckAnswer, LineCheckOrder};
 
@@ -65,6 +66,7 @@ const BULK_QUERY: &[(&str, &str)] = &[
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = reading();
     routes.extend(writing());
+    routes.extend(acting());
     routes.extend(explaining());
     routes.extend(chartering());
     routes.extend(carrying());
@@ -175,7 +177,6 @@ fn writing() -> Vec<Route> {
         response,
         handler,
     };
-    let note = || Some(Body::json::<WarningNote>());
     vec![
         write(
             "/api/v1/entries",
@@ -218,36 +219,6 @@ fn writing() -> Vec<Route> {
             post(handlers::asterix),
         ),
         write(
-            "/api/v1/warnings/{id}/release",
-            "warning_release",
-            "warning",
-            "Release a drafted warning",
-            &[],
-            note(),
-            Body::json::<Acted>(),
-            post(handlers::release),
-        ),
-        write(
-            "/api/v1/warnings/{id}/update",
-            "warning_update",
-            "warning",
-            "Release the drafted update of a warning",
-            &[],
-            note(),
-            Body::json::<Acted>(),
-            post(handlers::update),
-        ),
-        write(
-            "/api/v1/warnings/{id}/cancel",
-            "warning_cancel",
-            "warning",
-            "Cancel a warning",
-            &[],
-            note(),
-            Body::json::<Acted>(),
-            post(handlers::cancel),
-        ),
-        write(
             "/api/v1/links",
             "link",
             "node",
@@ -256,6 +227,56 @@ fn writing() -> Vec<Route> {
             None,
             Body::json::<Link>(),
             post(handlers::link),
+        ),
+    ]
+}
+
+/// What officers do, in the name of the officer whose key the node holds.
+fn acting() -> Vec<Route> {
+    let act = |path, name, tag, summary, request, handler| Route {
+        method: "post",
+        path,
+        name,
+        tag,
+        summary,
+        query: &[],
+        request: Some(request),
+        response: Body::json::<Acted>(),
+        handler,
+    };
+    let note = Body::json::<WarningNote>;
+    vec![
+        act(
+            "/api/v1/warnings/{id}/release",
+            "warning_release",
+            "warning",
+            "Release a drafted warning",
+            note(),
+            post(handlers::release),
+        ),
+        act(
+            "/api/v1/warnings/{id}/update",
+            "warning_update",
+            "warning",
+            "Release the drafted update of a warning",
+            note(),
+            post(handlers::update),
+        ),
+        act(
+            "/api/v1/warnings/{id}/cancel",
+            "warning_cancel",
+            "warning",
+            "Cancel a warning",
+            note(),
+            post(handlers::cancel),
+        ),
+        act(
+            "/api/v1/corrections",
+            "correct",
+            "log",
+            "Recall, correct or supersede entries of the partner's own nodes, as this node's officer",
+            Body::json::<CorrectionProposal>(),
+            post(handlers::correct),
         ),
     ]
 }

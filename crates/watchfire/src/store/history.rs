@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use base::Timestamp;
+use domains::correction::is_correction;
 use domains::{Heard, Placed, View, ViewName};
 use log::{
     Apart, Charter, Error, Fact, LogId, StorageKey, StoreRead, StoreReadExt as _, stored_facts,
@@ -21,27 +22,40 @@ const READ_BYTES: usize = 512 * 1024;
 /// Facts between two looks at the view, so that it lets go of what it need not keep.
 const LOOK_FACTS: usize = 1_024;
 
+/// Bytes of corrections' contents a refold holds at once; with more it is given up, and the view goes on
+/// as it is.
+const CORRECTIONS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A view to fold again.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: ViewName,
+    /// Whose officers may act.
+    pub(crate) charter: Arc<Charter>,
+    pub(crate) now: Timestamp,
+    /// Whether any correction was heard of.
+    pub(crate) corrected: bool,
+}
+
 /// What reading statements back takes.
 pub(crate) struct Reading {
     pub(crate) storage: StorageKey,
 }
 
 impl Reading {
-    /// Folds the view of that name from everything stored, by the officers `charter` knows; and which entries that was.
+    /// Folds the view that is wanted from everything stored; and which entries that was.
     pub(super) fn fold(
         &self,
         store: &impl StoreRead,
-        name: ViewName,
-        charter: &Charter,
-        now: Timestamp,
+        wanted: &Wanted,
     ) -> Result<(View, Heard), Error> {
-        let mut view = View::new(name);
-        let mut heard = Heard::new();
-        let mut sources: Vec<Source> =
-            store.heads()?.into_iter().map(|head| Source::new(head.log)).collect();
-        for apart in store.apart(None)? {
-            sources.push(Source::apart(&apart, &self.storage)?);
+        let Wanted { name, charter, now, corrected } = wanted;
+        let mut view = View::new(name.clone());
+        if *corrected {
+            self.foretell(store, &mut view, charter, *now)?;
         }
+        let mut heard = Heard::new();
+        let mut sources = self.sources(store)?;
         let mut count = 0_usize;
         loop {
             for source in &mut sources {
@@ -56,15 +70,62 @@ impl Reading {
             if officer::check(&fact, charter).is_ok()
                 && let Some(placed) = placed(&Arc::new(fact))
             {
-                view.insert_placed(&placed, now);
+                view.insert_placed(&placed, *now);
                 count += 1;
                 if count.is_multiple_of(LOOK_FACTS) {
-                    view.head(now);
+                    view.head(*now);
                 }
             }
         }
-        view.head(now);
+        view.head(*now);
         Ok((view, heard))
+    }
+
+    /// Every log, and what is kept of other histories.
+    fn sources(&self, store: &impl StoreRead) -> Result<Vec<Source>, Error> {
+        let logs = store.heads()?.into_iter().map(|head| Ok(Source::new(head.log)));
+        let apart = store.apart(None)?;
+        logs.chain(apart.iter().map(|kept| Source::apart(kept, &self.storage))).collect()
+    }
+
+    /// Every log, and what is kept of other histories.
+    fn sources(&self, store: &impl StoreRead) -> Result<Vec<Source>, Error> {
+        let logs = store.heads()?.into_iter().map(|head| Ok(Source::new(head.log)));
+        let apart = store.apart(None)?;
+        logs.chain(apart.iter().map(|kept| Source::apart(kept, &self.storage))).collect()
+    }
+
+    /// Tells the view of every correction stored, as one may stand long after what it cites, which is
+    /// let go by then.
+    fn foretell(
+        &self,
+        store: &impl StoreRead,
+        view: &mut View,
+        charter: &Charter,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut bytes = 0_usize;
+        for mut source in self.sources(store)? {
+            let mut read = Heard::new();
+            loop {
+                source.fill(store, &self.storage, &mut read)?;
+                if source.facts.is_empty() {
+                    break;
+                }
+                for fact in source.facts.drain(..).filter(is_correction) {
+                    if officer::check(&fact, charter).is_err() {
+                        continue;
+                    }
+                    bytes += fact.content.len();
+                    if bytes > CORRECTIONS_BYTES_MAX {
+                        let (max, got) = (CORRECTIONS_BYTES_MAX as u64, bytes as u64);
+                        return Err(Error::Limit { what: "bytes of corrections", max, got });
+                    }
+                    view.foretell(&Arc::new(fact), now);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -25,11 +25,9 @@ mod upkeep;
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use base::Timestamp;
 use domains::{Heard, View, ViewName};
 use log::{
-    Charter, Fact, LogId, LogState, Precedence, Row, Store, StoreError, StoreReadExt, Write,
-    stored_facts,
+    Fact, LogId, LogState, Precedence, Row, Store, StoreError, StoreReadExt, Write, stored_facts,
 };
 use sync::Op;
 use tokio::sync::{mpsc as to_loop, oneshot};
@@ -40,7 +38,7 @@ use crate::error::Error;
 pub(crate) use engine::{AnyOpened, AnyStore, Engine};
 use high_water::Span;
 pub(crate) use high_water::{HighWaterFile, Inspected};
-pub(crate) use history::Reading;
+pub(crate) use history::{Reading, Wanted};
 pub(crate) use reader::Reader;
 pub(crate) use sqlite::{Access, SqliteStore};
 
@@ -59,7 +57,7 @@ pub(crate) enum Job {
     /// Read statements back for somebody who asks.
     Facts { log: LogId, from: u64, limit: usize, asker: Asker },
     /// Fold a view again from the log.
-    Refold { name: ViewName, charter: Arc<Charter>, now: Timestamp },
+    Refold(Wanted),
 }
 
 /// Who wanted statements read back.
@@ -68,6 +66,8 @@ pub(crate) enum Asker {
     Entries(oneshot::Sender<Vec<EntryAnswer>>),
     /// The one of this index.
     Entry(u64, oneshot::Sender<Option<EntryAnswer>>),
+    /// The same, as it was said.
+    Fact(u64, oneshot::Sender<Option<Fact>>),
 }
 
 /// What the store answers.
@@ -94,9 +94,6 @@ pub(crate) enum Done {
         result: Result<Refolded, log::Error>,
     },
 }
-
-/// A view to fold again, by which charter, and the time.
-type Wanted = (ViewName, Arc<Charter>, Timestamp);
 
 /// A view folded from the log, and which entries that was.
 pub(crate) struct Refolded(pub(crate) Box<View>, pub(crate) Heard);
@@ -244,7 +241,7 @@ impl Writer {
                 }
             }
             job @ (Job::Load { .. } | Job::Facts { .. }) => drop(self.loads.send(job)),
-            Job::Refold { name, charter, now } => drop(self.refolds.send((name, charter, now))),
+            Job::Refold(wanted) => drop(self.refolds.send(wanted)),
         }
     }
 
@@ -358,7 +355,7 @@ fn read(
                 });
                 Done::Facts { facts, asker }
             }
-            Job::Commit { .. } | Job::Refold { .. } => unreachable!("these go to other threads"),
+            Job::Commit { .. } | Job::Refold(_) => unreachable!("these go to other threads"),
         };
         done.send(answer).ok();
     }
@@ -390,9 +387,9 @@ fn refold(
     wanted: &mpsc::Receiver<Wanted>,
     done: &to_loop::UnboundedSender<Done>,
 ) {
-    for (name, charter, now) in wanted {
-        let result = reading.fold(store, name.clone(), &charter, now);
+    for wanted in wanted {
+        let result = reading.fold(store, &wanted);
         let result = result.map(|(view, heard)| Refolded(Box::new(view), heard));
-        done.send(Done::Refolded { name, result }).ok();
+        done.send(Done::Refolded { name: wanted.name, result }).ok();
     }
 }

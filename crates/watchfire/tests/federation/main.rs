@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod bundles;
 mod contested;
+mod corrections;
 mod damage;
 mod disk_full;
 mod doctor;
