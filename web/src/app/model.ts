@@ -7,6 +7,7 @@ export type Line = api.Line;
 export type Lane = api.Lane;
 export type Incomplete = api.Incomplete;
 export type Finding = api.Finding;
+export type Correction = api.Correction;
 export type Track = api.CollectionItems['track.tracks'];
 export type Impact = NonNullable<Track['impact']>;
 export type Sensor = api.CollectionItems['track.sensors'];

@@ -11,7 +11,7 @@ const DESCRIBED = {
 };
 
 it('lists described domains, then what the picture holds besides, without the shell', () => {
-  const collections = new Map(['node', 'lines', 'findings', 'toy.things', 'supply.items'].map((name) => [name, new Map()]));
+  const collections = new Map(['node', 'lines', 'findings', 'corrections', 'toy.things', 'supply.items'].map((name) => [name, new Map()]));
   const domains = domainsOf(DESCRIBED, { boot: 'b', seq: 1, view: 'own', collections });
   expect(domains.map(({ name, title, collections: of }) => [name, title, of.map(({ name: each, claimed }) => [each, claimed])])).toEqual([
     ['track', 'Tracks', [['track.tracks', true]]],

@@ -16,7 +16,7 @@ export interface CollectionEntry {
   claimed: boolean;
 }
 
-const SHELL = new Set(['node', 'lines', 'findings']);
+const SHELL = new Set(['node', 'lines', 'findings', 'corrections']);
 
 /** Domains the API describes, then any others the picture holds; in that order, once each. */
 export function domainsOf(described: unknown, picture: Picture | null): DomainEntry[] {

@@ -14,6 +14,7 @@ export const JOURNEYS = [
   { name: 'stale and lost tracks stay on the list as such', fixture: true, run: unseenTracks },
   { name: 'what came late says so and calls nobody', fixture: true, run: lateWarnings },
   { name: 'what rests on a node with two histories says so', fixture: true, run: contested },
+  { name: 'what was corrected is marked and listed', fixture: true, run: corrections },
   { name: 'the track card shows provenance and estimates', fixture: true, run: trackCard },
   { name: 'receipts of an entry, and why a partner lacks it, by keyboard', fixture: true, run: receipts },
   { name: 'plain map by address, with selection by click', run: plainMap },
@@ -188,6 +189,22 @@ async function contested({ page, url, fixture }) {
   const text = await line.innerText();
   for (const part of ['Suspended', 'Flash: 10 of 10 held', 'half within']) assert.ok(text.includes(part), `no ${part} in ${text}`);
   assert.match(await page.innerText('[data-line=USA-1]'), /none since the node started/);
+}
+
+/** What an officer corrected is marked where it is evidence, and listed. */
+async function corrections({ page, url, fixture }) {
+  fixture.set({ corrected: true, revision: -1 });
+  await page.goto(url);
+  await page.waitForSelector('[data-warning="KOR-7.JPN.1"] [data-withdrawn]');
+  await page.click('[data-warning="KOR-7.JPN.1"] [data-row]');
+  assert.match(await page.innerText('[data-card=T1] [data-corrected=correct]'), /corrected/);
+  assert.equal(await page.locator('[data-card=T1] [data-corrected]').count(), 1);
+  await page.goto(`${url}#/findings`);
+  const rows = await page.locator('[data-table=corrections] tbody tr').allInnerTexts();
+  assert.equal(rows.length, 3);
+  assert.match(rows[2], /recalled and taken back/);
+  assert.match(rows[1], /corrected[^]*JPN-1\.flash\.7f3a\/8021/);
+  fixture.set({ corrected: false, revision: 1 });
 }
 
 async function trackCard({ page, url }) {

@@ -39,6 +39,7 @@ export async function look({ page, url, folder, fixture }, language, theme) {
   }
   passes += await dialog(page, folder, fixture, language, theme);
   if (fixture !== undefined) passes += await trouble(page, folder, fixture, language, theme);
+  fixture?.set({ corrected: true });
   for (const name of PAGES) {
     await page.goto(`${url}#/${name}`);
     await page.waitForSelector('main h1');
@@ -46,6 +47,7 @@ export async function look({ page, url, folder, fixture }, language, theme) {
     await fits(page, name);
     await page.screenshot({ path: join(folder, `${name}-${language}-${theme}.png`) });
   }
+  fixture?.set({ corrected: false });
   return passes;
 }
 
