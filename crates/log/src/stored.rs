@@ -27,6 +27,9 @@ pub struct StoredFacts {
     pub facts: Vec<Fact>,
     /// Which entries were looked at; nothing once the end is reached.
     pub read: Vec<Range<u64>>,
+    /// Entries looked at that stand here in full and have no opened body, ascending: their key has not
+    /// come yet, or the body was erased.
+    pub unopened: Vec<u64>,
 }
 
 /// The statements of `log` from index `from` on, in whole batches of about `bytes_max` bytes; the
@@ -45,8 +48,12 @@ pub fn stored_facts<S: StoreRead + ?Sized>(
         let mut bodies = read_bodies(store, storage, &batch)?;
         for entry in batch.stored_entries() {
             let index = entry.id().index;
-            if let Some(body) = bodies.remove(&index).filter(|_| index >= from) {
-                found.facts.push(Fact::new(&entry, body));
+            if index < from {
+                continue;
+            }
+            match bodies.remove(&index) {
+                Some(body) => found.facts.push(Fact::new(&entry, body)),
+                None => found.unopened.push(index),
             }
         }
         let start = batch.first().max(from);

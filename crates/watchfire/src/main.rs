@@ -21,6 +21,7 @@ mod demo;
 mod doctor;
 mod entropy;
 mod error;
+mod export;
 mod federation;
 mod feed;
 mod heartbeat;

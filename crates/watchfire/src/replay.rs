@@ -28,6 +28,21 @@ impl Replayed {
     }
 }
 
+/// The view of that name, if this node folds it.
+pub(crate) fn view_named(being: &Being, text: &str) -> Result<ViewName, Error> {
+    let hint = "name `own` or one of the charter's audiences";
+    let name: ViewName =
+        text.parse().map_err(|error: log::Error| Error::input(error.to_string(), hint))?;
+    let known: Vec<String> = std::iter::once("own".to_owned())
+        .chain(being.charter.audiences_of(being.config.node.partner()).map(|a| a.to_string()))
+        .collect();
+    if known.contains(&name.to_string()) {
+        return Ok(name);
+    }
+    let known = known.join("`, `");
+    Err(Error::input(format!("expected a view out of `{known}`, got `{name}`"), hint))
+}
+
 /// Folds view `name` from a store; nothing is written. `marks` is what the high-water
 /// file says, if there is one.
 pub(crate) fn replay(

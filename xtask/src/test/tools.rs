@@ -58,6 +58,15 @@ pub(super) fn tlog_python(root: &Path) -> Result<PathBuf, Error> {
     Ok(oracle_python(root))
 }
 
+/// Two engines of others, to read exported files: pyarrow and `DuckDB` have readers of their own.
+const PARQUET: &[&str] = &["pyarrow==26.0.1", "duckdb==2.0.1"];
+
+/// The Python with both; installs them first if need be. An error says why they cannot be had.
+pub(super) fn parquet_python(root: &Path) -> Result<PathBuf, Error> {
+    install_python_packages(root, "parquet.txt", PARQUET)?;
+    Ok(oracle_python(root))
+}
+
 impl Tool {
     /// Whether it is there.
     pub(super) fn is_installed(&self) -> bool {
@@ -107,7 +116,9 @@ pub(super) fn prepare(context: &Context) -> Ended {
             println!("SKIPPED: {}", tool.missing());
         }
     }
+    let engines = parquet_python(&context.root).map(drop);
     let python = [
+        (engines, PARQUET, "reading exported files"),
         (install_python_packages(&context.root, "installed.txt", ORACLES), ORACLES, "comparison"),
         (nats_server(&context.root).map(drop), NATS, "the store on NATS JetStream"),
     ];

@@ -62,6 +62,19 @@ impl Placed {
         Some(Arc::new(Self { order, fact: Arc::clone(fact), content, apart }))
     }
 
+    /// Where it stands in the order of folding.
+    pub const fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// Why no fold uses it, if none does.
+    pub const fn refusal(&self) -> Option<&Finding> {
+        match &self.content {
+            Content::Refused(finding) => Some(finding),
+            Content::Readable(_) | Content::Correction(_) => None,
+        }
+    }
+
     /// What it corrects.
     pub(crate) const fn record(&self) -> Option<&Arc<Record>> {
         match &self.content {

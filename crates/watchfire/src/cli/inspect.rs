@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use domains::correction::{self, Act};
-use domains::{Correctable, KindInfo, ViewName};
+use domains::{Correctable, KindInfo};
 use serde_json::{Value, json};
 
 use super::{AppendArguments, ConfigArgument, PictureArguments, StatusArguments, print};
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::core::answers::{Appended, Proposal};
 use crate::error::Error;
 use crate::node::Being;
-use crate::replay::{Replayed, replay};
+use crate::replay::{Replayed, replay, view_named};
 use crate::store::{Access, AnyOpened, AnyStore, Engine, HighWaterFile, seal};
 
 /// The statement that the command line describes.
@@ -134,18 +134,7 @@ pub(super) struct ReplayArguments {
 impl ReplayArguments {
     pub(super) fn run(&self) -> Result<(), Error> {
         let mut being = Being::read(&self.node.config)?;
-        let name: ViewName = self.view.parse().map_err(|error: log::Error| {
-            Error::input(error.to_string(), "name `own` or one of the charter's audiences")
-        })?;
-        let known: Vec<String> = std::iter::once("own".to_owned())
-            .chain(being.charter.audiences_of(being.config.node.partner()).map(|a| a.to_string()))
-            .collect();
-        if !known.contains(&name.to_string()) {
-            return Err(Error::input(
-                format!("expected a view out of `{}`, got `{name}`", known.join("`, `")),
-                "name `own` or one of the charter's audiences",
-            ));
-        }
+        let name = view_named(&being, &self.view)?;
         let database = being.config.database();
         let AnyOpened { store, .. } = AnyStore::open(&being, Access::Read)?;
         being.follow(&store)?;

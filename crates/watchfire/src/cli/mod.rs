@@ -8,6 +8,7 @@ mod correct;
 mod doctor;
 mod evidence;
 mod explain;
+mod export;
 mod ingest;
 mod inspect;
 mod keys;
@@ -89,6 +90,9 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Put a backup back at a stopped node, or rehearse it
     Restore(backup::RestoreArguments),
+    /// Write what a node knows to files for other programs
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     /// Write and read the files of lines on which nothing but files goes
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
@@ -229,6 +233,7 @@ pub(crate) fn run() -> Result<(), Error> {
         Command::Evidence(arguments) => arguments.run(),
         Command::Backup(arguments) => arguments.run(),
         Command::Restore(arguments) => arguments.run(),
+        Command::Export(command) => command.run(),
         Command::Bundle(command) => command.run(),
         Command::Domains { markdown } => {
             print(&inspect::domains(markdown));

@@ -13,6 +13,7 @@ mod damage;
 mod disk_full;
 mod doctor;
 mod editions;
+mod export;
 mod heartbeat;
 mod impostors;
 mod jetstream;
