@@ -12,7 +12,7 @@
 //! not: a line, a log with a gap.
 //!
 //! Beats are made beside the loop and never hold it up. A service that does not take them is a finding
-//! after [`FAILURES_TOLD`] in a row, and a metric.
+//! after [`outside::FAILURES_TOLD`] in a row, and a metric.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,9 +23,10 @@ use base::{NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use crate::core::{Found, Question};
+use crate::clock;
+use crate::core::Question;
 use crate::error::Error;
-use crate::{audit, clock};
+use crate::outside::{self, Service, Telling};
 
 /// Edition of the object that is sent.
 const EDITION: u32 = 1;
@@ -37,8 +38,6 @@ const EVERY_S_MAX: u32 = 3_600;
 const FIRST_AFTER: Duration = Duration::from_secs(1);
 /// The longest wait for the service to take a beat; an interval that is shorter is the limit then.
 const POST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Beats in a row that were not taken, after which an operator is told.
-pub(crate) const FAILURES_TOLD: u64 = 3;
 /// Time since the loop last came by after which it is stuck; it comes by ten times a second.
 pub(crate) const LOOP_STUCK_AFTER: Duration = Duration::from_secs(5);
 /// Time since the store last took an append, beyond [`PULSES_MISSED`], after which it takes none.
@@ -81,19 +80,13 @@ impl Heartbeat {
                 "expected `heartbeat.every_s` from 1 to {EVERY_S_MAX}, got {got}"
             ));
         }
-        let tls = url.is_some_and(|url| url.starts_with("https://"));
-        if url.is_some_and(|url| address_of(url).is_none()) {
-            // Whoever knows the address of such a service can speak for the node: it is not shown.
-            return Some("expected `heartbeat.url` as http://HOST/… or https://HOST/…".to_owned());
+        match url {
+            Some(url) => outside::fault("heartbeat", "url", url, self.ca.as_deref()),
+            None => self
+                .ca
+                .is_some()
+                .then(|| "expected `heartbeat.ca` with an `https://` address alone".to_owned()),
         }
-        if tls && self.ca.is_none() {
-            return Some(
-                "expected `heartbeat.ca`, a PEM file with the authority of the `https://` service, such as the system's bundle"
-                    .to_owned(),
-            );
-        }
-        (self.ca.is_some() && !tls)
-            .then(|| "expected `heartbeat.ca` with an `https://` address alone".to_owned())
     }
 
     /// The files named, to be made relative to the configuration's folder.
@@ -104,20 +97,6 @@ impl Heartbeat {
     fn every(&self) -> Duration {
         Duration::from_secs(u64::from(self.every_s))
     }
-}
-
-/// Host and port of an address of the web.
-pub(crate) fn address_of(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let port = match scheme {
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
-    };
-    let host = rest.split(['/', '?', '#']).next()?;
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let named = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    (!host.is_empty()).then(|| if named { host.to_owned() } else { format!("{host}:{port}") })
 }
 
 /// How a node that works does so.
@@ -224,7 +203,8 @@ async fn keep_beating(
     let first = tokio::time::Instant::from_std(clock::instant() + FIRST_AFTER);
     let mut due = tokio::time::interval_at(first, every);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut told, mut silent) = (false, false);
+    let mut silent = false;
+    let mut telling = Telling::new("heartbeat", "heartbeats", around.questions.clone());
     loop {
         tokio::select! {
             _ = due.tick() => {}
@@ -252,87 +232,38 @@ async fn keep_beating(
             result = sent => result.unwrap_or_else(|error| Err(error.to_string())),
             _ = stop.changed() => return,
         };
-        count(&around, result, &mut told);
+        count(&around.beats, &mut telling, result);
     }
 }
 
 /// Counts a beat; tells the operator once it fails again and again, and once it goes on.
-fn count(around: &Around, result: Result<(), String>, told: &mut bool) {
-    let beats = &around.beats;
-    let found = match result {
-        Ok(()) => {
-            beats.sent.fetch_add(1, Ordering::Relaxed);
-            beats.failing.store(0, Ordering::Relaxed);
-            told.then(|| Found {
-                severity: domains::Severity::Info,
-                source: "heartbeat".to_owned(),
-                message: "heartbeats are taken again".to_owned(),
-                hint: None,
-            })
-        }
-        Err(why) => {
-            tracing::debug!(why, "a heartbeat was not taken");
-            beats.failed.fetch_add(1, Ordering::Relaxed);
-            let failing = beats.failing.fetch_add(1, Ordering::Relaxed) + 1;
-            (failing >= FAILURES_TOLD && !*told).then(|| Found {
-                severity: domains::Severity::Warning,
-                source: "heartbeat".to_owned(),
-                message: format!("{failing} heartbeats in a row were not taken: {why}"),
-                hint: Some(
-                    "look at the service named by `heartbeat` in the configuration, and at the way to it; the node goes on"
-                        .to_owned(),
-                ),
-            })
-        }
-    };
-    // A full queue is asked again at the next beat: a loop that is busy is not held up further.
-    if let Some(found) = found
-        && around.questions.try_send(Question::Found(found)).is_ok()
-    {
-        *told = !*told;
-    }
+fn count(beats: &Beats, telling: &mut Telling, result: Result<(), String>) {
+    let counter = if result.is_ok() { &beats.sent } else { &beats.failed };
+    counter.fetch_add(1, Ordering::Relaxed);
+    beats.failing.store(telling.note(result), Ordering::Relaxed);
 }
 
 /// Who takes beats.
 struct Sender {
-    url: Option<(String, ureq::Agent)>,
+    service: Option<Service>,
     file: Option<PathBuf>,
 }
 
 impl Sender {
     fn new(config: &Heartbeat) -> Result<Self, Error> {
         let limit = config.every().min(POST_TIMEOUT);
-        let mut agent = ureq::Agent::config_builder()
-            .timeout_global(Some(limit))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .user_agent("watchfire");
-        if let Some(path) = &config.ca {
-            agent = agent.tls_config(audit::trust(path)?);
-        }
-        let agent: ureq::Agent = agent.build().into();
-        let url = config.url.clone().map(|url| (url, agent));
-        Ok(Self { url, file: config.file.clone() })
+        let service = |url: String| Service::new(url, config.ca.as_deref(), limit);
+        let service = config.url.clone().map(service).transpose()?;
+        Ok(Self { service, file: config.file.clone() })
     }
 
     /// Sends to both; why not, without the address, which is nobody's business.
     fn send(&self, beat: &str) -> Result<(), String> {
-        let posted = self.url.as_ref().map_or(Ok(()), |(url, agent)| post(agent, url, beat));
+        let posted = self.service.as_ref().map_or(Ok(()), |service| service.post(beat).map(drop));
         let written = self.file.as_ref().map_or(Ok(()), |path| {
             write(path, beat).map_err(|error| format!("`{}`: {error}", path.display()))
         });
         posted.and(written)
-    }
-}
-
-fn post(agent: &ureq::Agent, url: &str, beat: &str) -> Result<(), String> {
-    let host = address_of(url).unwrap_or_default();
-    let answer = agent.post(url).header("Content-Type", "application/json").send(beat);
-    match answer {
-        Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(format!("`{host}`: expected status 200, got {}", answer.status())),
-        Err(ureq::Error::BadUri(_)) => Err(format!("`{host}`: the address cannot be used")),
-        Err(error) => Err(format!("`{host}`: {error}")),
     }
 }
 
@@ -394,19 +325,5 @@ mod tests {
             "expected `heartbeat.every_s` from 1 to 3600, got 0",
         );
         assert!(fault("file = \"beat\"\nevery_m = 1").is_err());
-    }
-
-    #[test]
-    fn addresses_are_host_and_port() {
-        for (url, address) in [
-            ("http://10.0.0.1/x?y", Some("10.0.0.1:80")),
-            ("https://a.example", Some("a.example:443")),
-            ("https://user:word@a.example:8443/ping", Some("a.example:8443")),
-            ("http://[::1]:8080/", Some("[::1]:8080")),
-            ("http:///x", None),
-            ("nats://a.example", None),
-        ] {
-            assert_eq!(address_of(url).as_deref(), address, "{url}");
-        }
     }
 }

@@ -31,6 +31,7 @@ mod key_file;
 mod line;
 mod node;
 mod officer;
+mod outside;
 mod passphrase;
 mod play;
 mod replay;

@@ -13,7 +13,7 @@ use super::process::{Holder, Life, Transport, holder};
 use super::running::line_of;
 use super::{Check, Subject};
 use crate::config::Config;
-use crate::heartbeat::address_of;
+use crate::outside::address_of;
 
 /// The longest wait for the name of one host.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
