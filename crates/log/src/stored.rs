@@ -11,6 +11,12 @@ impl Batch {
         Self::parse_start(bytes).map(|(checkpoint, _, _)| checkpoint.checkpoint.log)
     }
 
+    /// The log and the size after it that a batch claims, before anything in it is checked.
+    pub fn end_of(bytes: &[u8]) -> Result<(LogId, u64), Error> {
+        let (signed, _, _) = Self::parse_start(bytes)?;
+        Ok((signed.checkpoint.log, signed.checkpoint.size))
+    }
+
     /// The entries of a batch read back from this node's own store.
     ///
     /// They count as verified because they were when the batch was written, and the store's digests

@@ -59,6 +59,61 @@ const COSIGNATURES_MAX: u8 = 4;
 /// Hashes of one tree's right edge or one proof: a tree of 2^64 leaves needs no more.
 const HASHES_MAX: u8 = 65;
 
+/// What a frame that goes out is about, as far as somebody who measures needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glimpse {
+    /// A batch that ends at this size.
+    Batch {
+        /// The log.
+        log: LogId,
+        /// Its size after the batch.
+        size: u64,
+    },
+    /// Cosignatures over a checkpoint of this size.
+    Cosigned {
+        /// The log.
+        log: LogId,
+        /// The checkpoint's size.
+        size: u64,
+    },
+}
+
+/// What is in an own frame, read without copying or checking it; nothing of frames of other types.
+pub fn glimpses(frame: &[u8]) -> Vec<Glimpse> {
+    read_glimpses(frame).unwrap_or_default()
+}
+
+fn read_glimpses(frame: &[u8]) -> Option<Vec<Glimpse>> {
+    let mut reader = Reader { bytes: frame, at: MAGIC.len() };
+    let batch = |bytes: &[u8]| {
+        let (log, size) = log::Batch::end_of(bytes).ok()?;
+        Some(Glimpse::Batch { log, size })
+    };
+    match reader.u8("a frame type").ok()? {
+        2 => {
+            reader.batch_flags().ok()?;
+            batch(reader.rest()).map(|one| vec![one])
+        }
+        5 => {
+            let signed = reader.short("a signed checkpoint").ok()?;
+            let log::Checkpoint { log, size, .. } =
+                log::SignedCheckpoint::from_bytes(signed).ok()?.checkpoint;
+            let is_signed = reader.u8("a count of cosignatures").ok()? > 0;
+            is_signed.then(|| vec![Glimpse::Cosigned { log, size }])
+        }
+        12 => {
+            reader.batch_flags().ok()?;
+            let mut found = Vec::new();
+            while !reader.is_empty() && found.len() < BATCHES_PER_FRAME_MAX {
+                let length = reader.u32("a batch's length").ok()? as usize;
+                found.push(batch(reader.take(length, "a batch").ok()?)?);
+            }
+            Some(found)
+        }
+        _ => None,
+    }
+}
+
 /// What one node says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::feed::Feed;
 use crate::heartbeat::Heartbeat;
 use crate::store::Engine;
+use crate::telemetry::Telemetry;
 
 /// The node's TOML file. Relative paths are relative to the file's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub(crate) struct Config {
     /// Who outside is told, again and again, that the node works; nobody if absent.
     #[serde(default)]
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// Where traces of what the node does go; nowhere if absent.
+    #[serde(default)]
+    pub(crate) telemetry: Option<Telemetry>,
     /// Sensor feeds this node listens to.
     #[serde(default)]
     pub(crate) feeds: Vec<Feed>,
@@ -166,6 +170,9 @@ impl Config {
         if let Some(fault) = config.heartbeat.as_ref().and_then(Heartbeat::fault) {
             return Err(refuse(fault));
         }
+        if let Some(fault) = config.telemetry.as_ref().and_then(Telemetry::fault) {
+            return Err(refuse(fault));
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         let officer = config.officer.iter_mut();
         let audit =
@@ -175,6 +182,7 @@ impl Config {
             .chain(officer)
             .chain(audit)
             .chain(config.heartbeat.iter_mut().flat_map(Heartbeat::paths_mut))
+            .chain(config.telemetry.iter_mut().filter_map(|telemetry| telemetry.ca.as_mut()))
             .chain(config.store.paths_mut())
         {
             if file.is_relative() {

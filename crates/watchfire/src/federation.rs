@@ -255,6 +255,7 @@ fn write(
             radars: plan.radars.clone(),
             audit: None,
             heartbeat: None,
+            telemetry: None,
             feeds: Vec::new(),
         };
         let text = toml::to_string(&config).expect("a configuration is plain data");

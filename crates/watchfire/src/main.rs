@@ -38,6 +38,7 @@ mod replay;
 mod root_key;
 mod service;
 mod store;
+mod telemetry;
 
 use std::process::ExitCode;
 

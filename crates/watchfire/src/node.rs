@@ -22,6 +22,7 @@ use crate::line::{self, Directory, Events, Identity, Lines, Route};
 use crate::officer::Officer;
 use crate::service::Watchdog;
 use crate::store::{self, Access, AnyOpened, AnyStore, Engine, HighWaterFile, SqliteStore, seal};
+use crate::telemetry;
 
 /// Line events waiting for the loop; carriers wait beyond it.
 const LINE_EVENTS_MAX: usize = 1_024;
@@ -308,11 +309,12 @@ pub(crate) async fn run(
     let listener = listen_to_consoles(&config).await?;
     let app = App {
         auth: Arc::new(Auth::new(control)),
-        questions,
         radars: Arc::new(config.radars.clone()),
         me: config.node,
         store: reader,
         beats: config.heartbeat.as_ref().map(|_| Arc::default()),
+        traces: traces(&config, charter.realm(), &questions, &stopping)?,
+        questions,
     };
     let asking = app.questions.clone();
     let signs = Signs::default();
@@ -320,6 +322,7 @@ pub(crate) async fn run(
     listen_to_feeds(&config, &asking, &stopping).await?;
     let link = format!("{}/login?token={}", config.url(), app.auth.link());
     listen_to_auditors(&config, auditors_reader, &asking, &stopping).await?;
+    let traces = app.traces.clone();
     let web = tokio::spawn(http::serve(listener, app, stopping.clone()));
 
     let core = Core::new(Beginning {
@@ -334,6 +337,7 @@ pub(crate) async fn run(
         outputs,
         store: jobs,
         progress: Progress::new(watchers.watchdog, signs),
+        traces,
         probe: watchers.probe,
     });
     let inbox = Inbox {
@@ -487,6 +491,19 @@ fn beat(
         beats: Arc::clone(beats),
     };
     heartbeat::start(heartbeat, around, stopping.clone())
+}
+
+/// Where spans go, if the configuration names a collector.
+fn traces(
+    config: &Config,
+    realm: &Realm,
+    questions: &mpsc::Sender<Question>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Option<telemetry::Sink>, Error> {
+    let Some(settings) = &config.telemetry else { return Ok(None) };
+    let around =
+        telemetry::Around { me: config.node, realm: realm.clone(), questions: questions.clone() };
+    telemetry::start(settings, &around, stopping.clone()).map(Some)
 }
 
 /// Serves auditors where the configuration says so.

@@ -178,6 +178,9 @@ fn tests(context: &Context) -> Result<Ended, Error> {
     if let Ok(python) = tools::tlog_python(&context.root) {
         run.env("WATCHFIRE_TLOG_PYTHON", python);
     }
+    if let Ok(python) = tools::otlp_python(&context.root) {
+        run.env("WATCHFIRE_OTLP_PYTHON", python);
+    }
     if let Ok(python) = tools::parquet_python(&context.root) {
         run.env("WATCHFIRE_PARQUET_PYTHON", python);
     }

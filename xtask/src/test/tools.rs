@@ -67,6 +67,15 @@ pub(super) fn parquet_python(root: &Path) -> Result<PathBuf, Error> {
     Ok(oracle_python(root))
 }
 
+/// The definitions of the trace protocol as its makers publish them.
+const OTLP: &[&str] = &["opentelemetry-proto==1.45.2"];
+
+/// The Python with them; installs them first if need be. An error says why they cannot be had.
+pub(super) fn otlp_python(root: &Path) -> Result<PathBuf, Error> {
+    install_python_packages(root, "otlp.txt", OTLP)?;
+    Ok(oracle_python(root))
+}
+
 impl Tool {
     /// Whether it is there.
     pub(super) fn is_installed(&self) -> bool {
@@ -116,8 +125,10 @@ pub(super) fn prepare(context: &Context) -> Ended {
             println!("SKIPPED: {}", tool.missing());
         }
     }
+    let definitions = otlp_python(&context.root).map(drop);
     let engines = parquet_python(&context.root).map(drop);
     let python = [
+        (definitions, OTLP, "parsing traces"),
         (engines, PARQUET, "reading exported files"),
         (install_python_packages(&context.root, "installed.txt", ORACLES), ORACLES, "comparison"),
         (nats_server(&context.root).map(drop), NATS, "the store on NATS JetStream"),

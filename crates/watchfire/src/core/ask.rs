@@ -58,6 +58,15 @@ impl Core {
                 self.append_scans(&scans, audience, reply);
             }
             Question::Act { warning, act, note, reply } => self.act(&warning, act, note, reply),
+            Question::Traced { request, question } => {
+                if let Some(traces) = &mut self.traces {
+                    traces.belongs_to(Some(request));
+                }
+                self.answer(*question);
+                if let Some(traces) = &mut self.traces {
+                    traces.belongs_to(None);
+                }
+            }
             Question::Found(Found { severity, source, message, hint }) => {
                 self.find(severity, source, message, hint);
             }

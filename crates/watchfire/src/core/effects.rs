@@ -28,6 +28,9 @@ impl Core {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.waiting.insert(ticket, waiter);
+        if let Some(traces) = &mut self.traces {
+            traces.asks(ticket);
+        }
         ticket
     }
 

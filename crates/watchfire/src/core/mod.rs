@@ -23,6 +23,7 @@ mod pictures;
 mod progress;
 mod quiet;
 mod refolding;
+mod traces;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -142,6 +143,11 @@ pub(crate) enum Question {
         reply: line_check::CheckReply,
     },
     Explain(explain::Explain),
+    /// A question that came with a request whose trace is recorded.
+    Traced {
+        request: crate::telemetry::Context,
+        question: Box<Question>,
+    },
     /// Something beside the loop has a finding for it.
     Found(Found),
     Charter(charter::CharterQuestion),
@@ -246,6 +252,7 @@ pub(crate) struct Core {
     carrying: carry::Carrying,
     checks: line_check::LineChecks,
     progress: Progress,
+    traces: Option<traces::Traces>,
     probe: Option<Probe>,
     /// Last index and count of the facts that came in this turn, by log, while somebody measures.
     probed: BTreeMap<LogId, (u64, u64)>,
@@ -320,6 +327,7 @@ pub(crate) struct Beginning {
     pub(crate) outputs: Vec<Output>,
     pub(crate) store: std::sync::mpsc::Sender<Job>,
     pub(crate) progress: Progress,
+    pub(crate) traces: Option<crate::telemetry::Sink>,
     pub(crate) probe: Option<Probe>,
 }
 
@@ -348,6 +356,7 @@ impl Core {
             outputs,
             store,
             progress,
+            traces,
             probe,
         } = beginning;
         let started = clock.now();
@@ -383,6 +392,7 @@ impl Core {
             carrying: carry::Carrying::default(),
             checks: line_check::LineChecks::default(),
             progress,
+            traces: traces.map(|sink| traces::Traces::new(sink, me)),
             probe,
             probed: BTreeMap::new(),
         };
@@ -439,6 +449,9 @@ impl Core {
             Input::Tick => {
                 self.step(sync::Input::Tick);
                 self.tend_check();
+                if let Some(traces) = &mut self.traces {
+                    traces.come_by();
+                }
                 self.come_by();
             }
         }
@@ -490,6 +503,9 @@ impl Core {
                 if fault != self.store_fault && (fault.is_some() || !failing) {
                     self.note_store(fault);
                 }
+                if let Some(traces) = &mut self.traces {
+                    traces.stored(op, result.is_ok());
+                }
                 self.step(sync::Input::Stored { op, result });
             }
             Done::Loaded { op, result } => self.step(sync::Input::Loaded { op, result }),
@@ -516,7 +532,11 @@ impl Core {
     fn step(&mut self, input: sync::Input) {
         let mut outputs = Vec::new();
         let now = self.clock.now();
+        let began = self.traces.as_ref().map(|_| crate::clock::instant());
         self.node.step(now, &mut self.entropy, input, &mut outputs);
+        if let (Some(traces), Some(began)) = (&mut self.traces, began) {
+            traces.observe(began, &outputs);
+        }
         self.carry_out(outputs);
     }
 
@@ -624,6 +644,9 @@ impl Core {
         if self.views.fold(now) {
             let micros = began.elapsed().as_micros();
             self.fold_micros.record(u64::try_from(micros).unwrap_or(u64::MAX));
+            if let Some(traces) = &mut self.traces {
+                traces.folded(began, crate::clock::instant());
+            }
         }
         self.refold_behind(now);
         if let Some(probe) = &self.probe {

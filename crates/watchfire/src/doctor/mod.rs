@@ -52,6 +52,7 @@ const CHECKS: &[fn(&Subject) -> Vec<Check>] = &[
     running::charter,
     network::lines,
     network::heartbeat,
+    network::telemetry,
     running::clocks,
     running::waiting,
     running::incomplete,

@@ -196,15 +196,29 @@ pub(super) fn heartbeat(subject: &Subject) -> Vec<Check> {
     let Some(address) = heartbeat.url.as_deref().and_then(address_of) else {
         return vec![seen("written to a file; see that somebody watches it".to_owned())];
     };
-    let tried = resolve(&address).and_then(|addresses| {
-        let connect = TcpStream::connect_timeout(&addresses[0], CONNECT_TIMEOUT);
-        connect.map_err(|error| error.to_string())
-    });
-    vec![match tried {
-        Ok(_) => seen(format!("`{address}` takes connections")),
+    vec![match connect(&address) {
+        Ok(()) => seen(format!("`{address}` takes connections")),
         Err(why) => seen(format!("`{address}`: {why}"))
             .error("look at the service and the way to it, or change `heartbeat.url`"),
     }]
+}
+
+/// Whether the collector of traces can be reached; the node works without it.
+pub(super) fn telemetry(subject: &Subject) -> Vec<Check> {
+    let Some(telemetry) = &subject.config.telemetry else { return Vec::new() };
+    let seen = |found: String| Check::ok("telemetry", found, "a collector that takes connections");
+    let Some(address) = address_of(&telemetry.otlp) else { return Vec::new() };
+    vec![match connect(&address) {
+        Ok(()) => seen(format!("`{address}` takes connections")),
+        Err(why) => seen(format!("`{address}`: {why}"))
+            .warn("look at the collector and the way to it, or change `telemetry.otlp`"),
+    }]
+}
+
+fn connect(address: &str) -> Result<(), String> {
+    let addresses = resolve(address)?;
+    let connected = TcpStream::connect_timeout(&addresses[0], CONNECT_TIMEOUT);
+    connected.map(drop).map_err(|error| error.to_string())
 }
 
 /// The addresses of `HOST:PORT`, at least one, within a limit that the system's resolver does not have.

@@ -11,6 +11,7 @@ use super::{App, Problem};
 use crate::core::items::{LaneItem, LineItem, LineState};
 use crate::core::{Histogram, Metrics, Question};
 use crate::heartbeat::Beats;
+use crate::telemetry::Counts;
 
 const LANES: [&str; 4] = ["flash", "immediate", "priority", "routine"];
 
@@ -19,6 +20,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     let mut text = text(&metrics);
     text.extend(app.beats.as_deref().map(heartbeats));
+    text.extend(app.traces.as_ref().map(|sink| spans(sink.counts())));
     Ok((headers, text).into_response())
 }
 
@@ -137,6 +139,19 @@ fn heartbeats(beats: &Beats) -> String {
         let name = format!("watchfire_heartbeat_{name}");
         page.family(&name, kind, help);
         page.sample(&name, "", value.load(Ordering::Relaxed));
+    }
+    page.0
+}
+
+fn spans(counts: &Counts) -> String {
+    const NAME: &str = "watchfire_telemetry_spans_total";
+    let mut page = Page(String::new());
+    page.family(NAME, "counter", "Spans of traces, by what became of them");
+    for (outcome, count) in
+        [("sent", &counts.sent), ("dropped", &counts.dropped), ("failed", &counts.failed)]
+    {
+        let label = format!("outcome=\"{outcome}\"");
+        page.sample(NAME, &label, count.load(Ordering::Relaxed));
     }
     page.0
 }

@@ -15,6 +15,7 @@ pub(crate) mod openapi;
 mod problem;
 mod routes;
 mod stream;
+mod traced;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use crate::core::Question;
 use crate::error::Error;
 use crate::heartbeat::Beats;
 use crate::store::Reader;
+use crate::telemetry::Sink;
 
 pub(crate) use assets::present as console_present;
 pub(crate) use auth::{Auth, random_token};
@@ -47,6 +49,8 @@ pub(crate) struct App {
     pub(crate) store: Reader,
     /// What became of heartbeats, if the node beats.
     pub(crate) beats: Option<Arc<Beats>>,
+    /// Where spans of requests go, if anywhere.
+    pub(crate) traces: Option<Sink>,
 }
 
 impl App {
@@ -56,7 +60,11 @@ impl App {
         question: impl FnOnce(oneshot::Sender<T>) -> Question,
     ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
-        self.questions.send(question(reply)).await.map_err(|_| Problem::stopping())?;
+        let question = match traced::current() {
+            Some(request) => Question::Traced { request, question: Box::new(question(reply)) },
+            None => question(reply),
+        };
+        self.questions.send(question).await.map_err(|_| Problem::stopping())?;
         answer.await.map_err(|_| Problem::stopping())
     }
 }
@@ -71,7 +79,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/api/v1/stream", get(stream::stream))
         .route("/api/v1/logout", post(auth::logout))
         .layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(app.clone(), auth::guard));
+        .layer(middleware::from_fn_with_state(app.clone(), auth::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), traced::trace));
     Router::new()
         .merge(guarded)
         .route("/login", get(auth::login))

@@ -1,7 +1,6 @@
 //! The dead man's switch outside: beats come while a node works, and stop when it does not.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,8 +13,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
-use crate::support::{EVERYONE, Federation, Node, scan_proposal, wait_for, watchfire};
+use crate::support::{
+    EVERYONE, Federation, Node, figure, scan_proposal, take_post, wait_for, watchfire,
+};
 
+/// Where beats are posted.
+const PATH: &str = "/alive/5f3a";
 /// Between two beats in these tests.
 const EVERY_S: u64 = 1;
 /// The longest wait for a beat that is to come, on a busy machine.
@@ -55,14 +58,14 @@ impl Service {
                 }
                 let status = answer.load(Ordering::SeqCst);
                 match &tls {
-                    None => drop(heard.send(take(stream, status))),
+                    None => drop(heard.send(take_post(stream, PATH, status))),
                     Some(tls) => {
                         let session = rustls::ServerConnection::new(Arc::clone(tls));
                         let session = session.expect("the configuration is sound");
                         let mut stream = rustls::StreamOwned::new(session, stream);
                         // A client that does not trust this service ends the handshake.
                         if stream.conn.complete_io(&mut stream.sock).is_ok() {
-                            heard.send(take(stream, status)).ok();
+                            heard.send(take_post(stream, PATH, status)).ok();
                         }
                     }
                 }
@@ -99,33 +102,6 @@ impl Service {
     }
 }
 
-/// Reads one request, answers it, and gives its body.
-fn take(stream: impl Read + Write, status: u16) -> Value {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).expect("a request line");
-    assert_eq!(line, "POST /alive/5f3a HTTP/1.1\r\n");
-    let mut length = 0;
-    loop {
-        line.clear();
-        reader.read_line(&mut line).expect("a header");
-        let header = line.trim().to_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        assert!(!header.starts_with("authorization") && !header.starts_with("cookie"), "{header}");
-        if let Some(value) = header.strip_prefix("content-length:") {
-            length = value.trim().parse().expect("a length");
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("the body");
-    let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    let stream = reader.get_mut();
-    stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).expect("the node reads");
-    serde_json::from_slice(&body).expect("a beat is JSON")
-}
-
 /// A federation whose KOR-1 beats to a service that listens.
 fn watched(name: &str) -> (Federation, Service) {
     let (federation, service) = (Federation::new(name), Service::start(any()));
@@ -137,7 +113,7 @@ fn watched(name: &str) -> (Federation, Service) {
 fn beat_to(federation: &Federation, address: SocketAddr) {
     federation.edit_config("KOR-1", |text| {
         format!(
-            "{text}\n[heartbeat]\nurl = \"http://{address}/alive/5f3a\"\nfile = \"beat.json\"\nevery_s = {EVERY_S}\n"
+            "{text}\n[heartbeat]\nurl = \"http://{address}{PATH}\"\nfile = \"beat.json\"\nevery_s = {EVERY_S}\n"
         )
     });
 }
@@ -150,14 +126,6 @@ fn any() -> SocketAddr {
 fn signal(node: &Node, name: &str) {
     let sent = Command::new("kill").args([name, &node.process().to_string()]).status();
     assert!(sent.expect("kill runs").success());
-}
-
-/// A figure of the metrics page.
-fn figure(node: &Node, name: &str) -> u64 {
-    let page = node.api.get("/metrics").body;
-    let page = page.as_str().expect("the page is text");
-    let line = page.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("expected `{name}` in {page}")).parse().expect("a number")
 }
 
 #[test]
@@ -186,7 +154,11 @@ fn beats_come_and_stop_with_the_node() {
     let written = std::fs::read_to_string(&file).expect("the file holds a beat");
     let written: Value = serde_json::from_str(&written).expect("a beat is JSON");
     assert_eq!((&written["node"], &written["edition"]), (&"KOR-1".into(), &1.into()));
-    assert!(figure(&korea, "watchfire_heartbeat_sent_total") >= 2);
+    // A beat is counted once its answer came.
+    wait_for("both beats to be counted", || {
+        let sent = figure(&korea, "watchfire_heartbeat_sent_total");
+        if sent >= 2 { Ok(()) } else { Err(sent) }
+    });
     assert_eq!(figure(&korea, "watchfire_heartbeat_failures_in_a_row"), 0);
 
     // A process that is stopped says nothing, and goes on where it was.

@@ -30,3 +30,4 @@ mod restored;
 mod service;
 mod several_nodes;
 mod support;
+mod telemetry;

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -381,6 +381,18 @@ impl Api {
             .and_then(read)
     }
 
+    /// Posts JSON as a part of a trace.
+    pub(crate) fn post_traced(&self, path: &str, body: &Value, traceparent: &str) -> Answer {
+        self.agent
+            .post(format!("{}{path}", self.url))
+            .header("Authorization", self.bearer())
+            .header("Content-Type", "application/json")
+            .header("traceparent", traceparent)
+            .send(body.to_string().as_bytes())
+            .and_then(read)
+            .unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.try_post(path, "application/json", body.to_string().as_bytes())
@@ -457,6 +469,41 @@ fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::
     let text = response.body_mut().with_config().limit(256 * 1024 * 1024).read_to_string()?;
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
     Ok(Answer { status, body })
+}
+
+/// Reads one post of JSON, answers it, and gives its body.
+pub(crate) fn take_post(stream: impl Read + Write, path: &str, status: u16) -> Value {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a request line");
+    assert_eq!(line, format!("POST {path} HTTP/1.1\r\n"));
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).expect("a header");
+        let header = line.trim().to_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        assert!(!header.starts_with("authorization") && !header.starts_with("cookie"), "{header}");
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("the body");
+    let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let stream = reader.get_mut();
+    stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).expect("the node reads");
+    serde_json::from_slice(&body).expect("what is posted is JSON")
+}
+
+/// A figure of the metrics page.
+pub(crate) fn figure(node: &Node, name: &str) -> u64 {
+    let page = node.api.get("/metrics").body;
+    let page = page.as_str().expect("the page is text");
+    let line = page.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("expected `{name}` in {page}")).parse().expect("a number")
 }
 
 /// The sizes in a status.
