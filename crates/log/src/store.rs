@@ -111,6 +111,15 @@ pub enum StoreError {
         /// What the store said.
         reason: String,
     },
+    /// There is no room left; a write may be persisted or not.
+    #[error("expected room to {action}, got a full disk")]
+    Full {
+        /// What was asked, such as `commit`.
+        action: &'static str,
+    },
+    /// The room that is left is kept for what is more urgent; nothing was written.
+    #[error("expected room for what is not urgent, got a disk that is nearly full")]
+    Shed,
     /// The store lost what it had acknowledged, or has another writer. It refuses from here on, because
     /// going on could sign a second history; the node ends, and its next start decides.
     #[error("the store stopped for good: {reason}")]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::heartbeat::Heartbeat;
-use crate::store::Engine;
+use crate::store::{Disk, Engine};
 use crate::telemetry::Telemetry;
 
 /// The node's TOML file. Relative paths are relative to the file's folder.
@@ -39,6 +39,9 @@ pub(crate) struct Config {
     /// What keeps the log: a file of this machine unless set.
     #[serde(default)]
     pub(crate) store: Engine,
+    /// Room on the disk of an embedded store.
+    #[serde(default)]
+    pub(crate) disk: Disk,
     /// Intervals and thresholds.
     #[serde(default)]
     pub(crate) tuning: Tuning,

@@ -251,6 +251,7 @@ fn write(
             http: Http { listen: made.http },
             lines: Lines { listen: made.lines },
             store: crate::store::Engine::default(),
+            disk: crate::store::Disk::default(),
             tuning: plan.tuning,
             radars: plan.radars.clone(),
             audit: None,

@@ -270,10 +270,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let identity = Arc::new(being.identity()?);
     let officer = read_officer(&being.config)?;
-    std::fs::create_dir_all(&being.config.data)
-        .map_err(|error| Error::file("write", &being.config.data, error))?;
-    let _lock = lock(&being.config)?;
-    let AnyOpened { mut store, unknown, .. } = AnyStore::open(&being, Access::Write)?;
+    let (_lock, AnyOpened { mut store, unknown, .. }) = open_store(&being)?;
     let Being { config, charter, secrets, clock } = being;
     let control = control_token(&config)?;
 
@@ -301,7 +298,7 @@ pub(crate) async fn run(
     high_water.make_whole()?;
     // Each with readers of its own, so that auditors keep nobody waiting.
     let (reader, auditors_reader) = (store::Reader::new(&store), store::Reader::new(&store));
-    let (jobs, store_thread) = store::start(store, high_water, reading, done)?;
+    let (jobs, store_thread) = store::start(store, high_water, reading, config.disk, done)?;
     let events = Events { urgent, bulk };
     let carriers =
         line::start(lines(&config, &charter, identity), events, stopping.clone()).await?;
@@ -359,6 +356,18 @@ pub(crate) async fn run(
         return Err(loop_panicked(database));
     }
     ended.map_or(Ok(()), |why| Err(stopped_for_good(database, why)))
+}
+
+/// Opens the store for this process alone.
+fn open_store(being: &Being) -> Result<(std::fs::File, AnyOpened), Error> {
+    let config = &being.config;
+    std::fs::create_dir_all(&config.data)
+        .map_err(|error| Error::file("write", &config.data, error))?;
+    let lock = lock(config)?;
+    if config.store == Engine::Sqlite {
+        store::make_room(&config.data, config.disk);
+    }
+    Ok((lock, AnyStore::open(being, Access::Write)?))
 }
 
 /// A finding about what could not be checked of the store's engine.

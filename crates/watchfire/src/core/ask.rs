@@ -106,6 +106,7 @@ impl Core {
             fold_micros: self.fold_micros.clone(),
             waiting: self.lines.waiting(),
             exchange: self.node.counters(),
+            room: self.room,
         }
     }
 
@@ -115,7 +116,7 @@ impl Core {
             log::Realm::Operational => None,
             log::Realm::Exercise(name) => Some(name.as_str().to_owned()),
         };
-        let notes: Vec<String> = self.store_fault.iter().cloned().collect();
+        let notes: Vec<String> = self.store_fault.iter().cloned().chain(self.room_note()).collect();
         NodeItem {
             id: self.me,
             partner: self.me.partner(),
@@ -274,7 +275,9 @@ impl Core {
         proposal: &Proposal,
         reply: oneshot::Sender<Result<super::Appended, Problem>>,
     ) {
-        match self.read_proposal(proposal) {
+        let read = self.read_proposal(proposal);
+        let read = read.and_then(|draft| self.room_for(draft.precedence).map(|()| draft));
+        match read {
             Ok(append) => self.append(append, Waiter::Proposal(reply)),
             Err(problem) => {
                 self.refused += 1;
@@ -321,6 +324,11 @@ impl Core {
         audience: Option<Audience>,
         reply: oneshot::Sender<Result<Vec<String>, Problem>>,
     ) {
+        if let Err(problem) = self.room_for(Precedence::Immediate) {
+            self.refused += 1;
+            drop(reply.send(Err(problem)));
+            return;
+        }
         // All or nothing: every scan is checked before the first is appended.
         let mut contents = Vec::with_capacity(scans.len());
         for scan in scans {

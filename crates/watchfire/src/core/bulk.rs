@@ -166,6 +166,11 @@ impl Core {
     ) {
         let BulkProposal { kind, edition, audience, precedence, level, timeout_ms, contents } =
             bulk;
+        if let Err(problem) = self.room_for(precedence) {
+            self.refused += 1;
+            drop(reply.send(Err(problem)));
+            return;
+        }
         let entries = contents.len() as u64;
         let ticket = self.new_ticket(Waiter::Bulk { entries, reply });
         let timeout = self.clock.stretch(TimeDelta::from_millis(i64::from(timeout_ms)));

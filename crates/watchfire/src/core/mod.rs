@@ -23,6 +23,7 @@ mod pictures;
 mod progress;
 mod quiet;
 mod refolding;
+mod room;
 mod traces;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -198,6 +199,7 @@ pub(crate) struct Metrics {
     pub(crate) fold_micros: Histogram,
     pub(crate) waiting: BTreeMap<NodeId, [(usize, usize); 4]>,
     pub(crate) exchange: sync::Counters,
+    pub(crate) room: Option<crate::store::Standing>,
 }
 
 /// Counts by upper bound, for Prometheus.
@@ -244,6 +246,8 @@ pub(crate) struct Core {
     refused: u64,
     store_fault: Option<String>,
     store_failed: Option<std::time::Instant>,
+    /// How much room the store has, as far as it says.
+    room: Option<crate::store::Standing>,
     /// Why the store refuses for good.
     store_stopped: Option<String>,
     fold_micros: Histogram,
@@ -385,6 +389,7 @@ impl Core {
             refused: 0,
             store_fault: None,
             store_failed: None,
+            room: None,
             store_stopped: None,
             fold_micros: Histogram::default(),
             shown: crate::clock::instant(),
@@ -490,17 +495,18 @@ impl Core {
     fn take_store(&mut self, done: Done) {
         match done {
             Done::Stored { op, result } => {
-                let fault = result.as_ref().err().map(ToString::to_string);
+                let shed = matches!(result, Err(log::StoreError::Shed));
+                let fault = result.as_ref().err().filter(|_| !shed).map(ToString::to_string);
                 let now = crate::clock::instant();
                 // A small FLASH commit may get through while the others fail: what failed is
                 // tried again soon, and only when none of that fails any more is all well.
                 let failing = self.store_failed.is_some_and(|at| now - at < STORE_WELL_AFTER);
                 if fault.is_some() {
                     self.store_failed = Some(now);
-                } else {
+                } else if !shed {
                     self.progress.stored(now);
                 }
-                if fault != self.store_fault && (fault.is_some() || !failing) {
+                if !shed && fault != self.store_fault && (fault.is_some() || !failing) {
                     self.note_store(fault);
                 }
                 if let Some(traces) = &mut self.traces {
@@ -511,6 +517,7 @@ impl Core {
             Done::Loaded { op, result } => self.step(sync::Input::Loaded { op, result }),
             Done::Facts { facts, asker } => self.answer_facts(facts, asker),
             Done::Refolded { name, result } => self.refolded(&name, result),
+            Done::Room(standing) => self.take_room(standing),
             Done::Stopped { reason } => {
                 self.store_stopped.get_or_insert(reason);
             }

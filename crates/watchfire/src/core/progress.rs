@@ -31,7 +31,8 @@ impl Core {
     /// Told at each tick, from the loop itself: whatever holds the loop up holds this up too.
     pub(super) fn come_by(&mut self) {
         let lines_up = self.lines.all_up(|peer| self.node.relay_to(peer));
-        let sound = lines_up && self.node.incomplete().next().is_none();
+        let roomy = self.room.is_none_or(|room| room.level == crate::store::Level::Ample);
+        let sound = roomy && lines_up && self.node.incomplete().next().is_none();
         self.progress.signs.leave(Sign {
             at: crate::clock::instant(),
             stored: self.progress.stored,

@@ -42,6 +42,7 @@ const CHECKS: &[fn(&Subject) -> Vec<Check>] = &[
     place::owner,
     place::file_system,
     place::free_space,
+    place::reserve,
     place::store,
     place::high_water,
     place::servers,

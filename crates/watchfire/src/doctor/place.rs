@@ -10,6 +10,7 @@ use super::network::{CONNECT_TIMEOUT, resolve};
 use super::process::Life;
 use super::{Check, Subject, child};
 use crate::error::Error;
+use crate::store::room::reserve_path;
 use crate::store::{Engine, HighWaterFile, Inspected};
 
 /// Free bytes below which the node may soon stop appending: a day of a busy exchange.
@@ -126,6 +127,25 @@ fn judge_kind(kind: &str, embedded: bool) -> Check {
 
 pub(super) fn free_space(subject: &Subject) -> Vec<Check> {
     file_system_of(subject).map(|found| judge_free(found.free_bytes)).into_iter().collect()
+}
+
+/// Whether the reserve for FLASH is there; a node that runs gave it up, one that stopped makes it.
+pub(super) fn reserve(subject: &Subject) -> Vec<Check> {
+    let disk = subject.config.disk;
+    if subject.config.store != Engine::Sqlite || disk.reserve_mib == 0 {
+        return Vec::new();
+    }
+    let there = std::fs::metadata(reserve_path(&subject.config.data)).map_or(0, |file| file.len());
+    let mib = there / (1024 * 1024);
+    let expected = format!("{} MiB set aside for FLASH", disk.reserve_mib);
+    let seen = Check::ok("reserve", format!("{mib} MiB"), expected);
+    vec![match &subject.life {
+        _ if mib == u64::from(disk.reserve_mib) => seen,
+        Life::Stopped => seen.warn("the next start makes it where there is room"),
+        Life::Running { .. } => {
+            seen.error("the disk was full: free space, and the node makes it again by itself")
+        }
+    }]
 }
 
 fn judge_free(free_bytes: u64) -> Check {

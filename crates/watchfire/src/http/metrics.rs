@@ -51,6 +51,15 @@ fn text(metrics: &Metrics) -> String {
     }
     lines(&mut page, metrics);
     lanes(&mut page, metrics);
+    if let Some(room) = &metrics.room {
+        page.family("watchfire_disk_free_bytes", "gauge", "Free bytes on the store's disk");
+        page.sample("watchfire_disk_free_bytes", "", room.free_bytes);
+        let help = "0: room for everything, 1: ROUTINE and PRIORITY wait, 2: all but FLASH waits";
+        page.family("watchfire_disk_level", "gauge", help);
+        page.sample("watchfire_disk_level", "", room.level as u64);
+        page.family("watchfire_disk_reserve", "gauge", "1 if the reserve for FLASH is there");
+        page.sample("watchfire_disk_reserve", "", u64::from(room.reserved));
+    }
     page.family("watchfire_receipts_complete", "gauge", "1 if every partner holds what it should");
     page.sample("watchfire_receipts_complete", "", u64::from(status.receipts_complete));
     histogram(&mut page, &metrics.fold_micros);

@@ -160,9 +160,10 @@ impl HighWaterFile {
         for mark in marks {
             self.marks.raise(mark);
         }
-        let written = self.write(redo, 0).map_err(|error| StoreError::Failed {
-            action: "raise the high-water mark",
-            reason: error.to_string(),
+        let action = "raise the high-water mark";
+        let written = self.write(redo, 0).map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull => StoreError::Full { action },
+            _ => StoreError::Failed { action, reason: error.to_string() },
         });
         if written.is_err() {
             // What was not made durable may be asked for again, or never.

@@ -15,7 +15,7 @@ mod high_water;
 mod history;
 pub(crate) mod jetstream;
 mod reader;
-
+pub(crate) mod room;
 pub(crate) mod seal;
 mod sqlite;
 #[cfg(test)]
@@ -40,6 +40,8 @@ use high_water::Span;
 pub(crate) use high_water::{HighWaterFile, Inspected};
 pub(crate) use history::{Reading, Wanted};
 pub(crate) use reader::Reader;
+use room::Room;
+pub(crate) use room::{Disk, Level, Standing};
 pub(crate) use sqlite::{Access, SqliteStore};
 
 /// Writes of jobs other than FLASH that one commit takes at most.
@@ -85,6 +87,8 @@ pub(crate) enum Done {
         facts: Vec<Fact>,
         asker: Asker,
     },
+    /// The room on the disk changed.
+    Room(Standing),
     /// The store refuses for good; the node must end.
     Stopped {
         reason: String,
@@ -111,12 +115,18 @@ struct Commit {
     high_water: Vec<LogState>,
 }
 
+/// Gives up the reserve where the disk has nothing left to open an embedded store in.
+pub(crate) fn make_room(folder: &std::path::Path, disk: Disk) {
+    drop(Room::open(folder, disk));
+}
+
 /// Starts the store's threads; they end when the job sender is dropped. The returned handle ends
 /// after everything ordered is durable and the store is sealed.
 pub(crate) fn start(
     store: AnyStore,
     high_water: HighWaterFile,
     reading: Reading,
+    disk: Disk,
     done: to_loop::UnboundedSender<Done>,
 ) -> Result<(mpsc::Sender<Job>, std::thread::JoinHandle<()>), Error> {
     let (jobs, orders) = mpsc::channel();
@@ -133,7 +143,15 @@ pub(crate) fn start(
         AnyStore::Sqlite(store) => Some(Folding::start(store)?),
         AnyStore::JetStream(_) => None,
     };
-    let writer = Writer { owed: None, store, high_water, done, loads, refolds, folding };
+    let room = match &store {
+        AnyStore::Sqlite(store) => {
+            let folder = store.path().parent().unwrap_or(std::path::Path::new("."));
+            Some(Room::open(folder, disk))
+        }
+        AnyStore::JetStream(_) => None,
+    };
+    let writer = Writer { owed: None, store, high_water, done, loads, refolds, folding, room };
+    writer.tell_room();
     let handle = thread("store", move || {
         let mut writer = writer;
         writer.run(&orders);
@@ -185,6 +203,8 @@ struct Writer {
     loads: mpsc::Sender<Job>,
     refolds: mpsc::Sender<Wanted>,
     folding: Option<Folding>,
+    /// Of an embedded store.
+    room: Option<Room>,
 }
 
 impl Writer {
@@ -214,6 +234,7 @@ impl Writer {
             } else {
                 std::mem::take(&mut flash)
             };
+            let group = self.admit(group);
             if !group.is_empty() {
                 self.write(&group);
             }
@@ -245,8 +266,42 @@ impl Writer {
         }
     }
 
+    fn tell_room(&self) {
+        if let Some(room) = &self.room {
+            self.done.send(Done::Room(room.standing())).ok();
+        }
+    }
+
+    /// Those for which there is room; the others are answered, and come again.
+    fn admit(&mut self, group: Vec<Commit>) -> Vec<Commit> {
+        let Some(room) = &mut self.room else { return group };
+        let changed = room.look();
+        let level = room.standing().level;
+        if changed {
+            self.tell_room();
+        }
+        let (shed, admitted): (Vec<Commit>, Vec<Commit>) =
+            group.into_iter().partition(|commit| level.sheds(commit.urgency));
+        self.answer(&shed, &Err(StoreError::Shed));
+        admitted
+    }
+
+    /// Whether the reserve was given up for a write that found no room, so that it may find some now.
+    fn makes_room<T>(&mut self, result: &Result<T, StoreError>) -> bool {
+        let (Err(StoreError::Full { .. }), Some(room)) = (result, &mut self.room) else {
+            return false;
+        };
+        let gave = room.give_up();
+        self.tell_room();
+        gave
+    }
+
     fn write(&mut self, group: &[Commit]) {
-        if let Err(error) = self.pay() {
+        let mut paid = self.pay();
+        if self.makes_room(&paid) {
+            paid = self.pay();
+        }
+        if let Err(error) = paid {
             return self.answer(group, &Err(error));
         }
         let express = match &self.store {
@@ -294,16 +349,21 @@ impl Writer {
         let marks: Vec<LogState> =
             group.iter().flat_map(|commit| commit.high_water.iter().copied()).collect();
         // One large job is the rule under load: its writes are taken as they are.
-        let committed = match group {
-            [one] => self.store.commit(&one.writes),
-            many => {
-                let writes: Vec<Write> =
-                    many.iter().flat_map(|commit| commit.writes.iter().cloned()).collect();
-                self.store.commit(&writes)
-            }
+        let writes: std::borrow::Cow<'_, [Write]> = match group {
+            [one] => (&one.writes[..]).into(),
+            many => many.iter().flat_map(|commit| commit.writes.iter().cloned()).collect(),
         };
-        let result = committed.and_then(|()| self.high_water.raise(&marks));
+        let mut result = self.commit_once(&writes, &marks);
+        let urgent = group.iter().all(|commit| commit.urgency == Precedence::Flash);
+        if self.makes_room(&result) && urgent {
+            result = self.commit_once(&writes, &marks);
+        }
         self.answer(group, &result);
+    }
+
+    fn commit_once(&mut self, writes: &[Write], marks: &[LogState]) -> Result<(), StoreError> {
+        self.store.commit(writes)?;
+        self.high_water.raise(marks)
     }
 }
 

@@ -39,7 +39,10 @@ pub(crate) struct SqliteStore {
 }
 
 pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |error| StoreError::Failed { action, reason: error.to_string() }
+    move |error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full { action },
+        _ => StoreError::Failed { action, reason: error.to_string() },
+    }
 }
 
 /// The URI under which `SQLite` takes no locks and makes no files (sqlite.org/uri.html, "immutable").

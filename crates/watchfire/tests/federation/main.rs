@@ -27,6 +27,7 @@ mod refusals;
 mod relays;
 mod releasability;
 mod restored;
+mod room;
 mod service;
 mod several_nodes;
 mod support;
