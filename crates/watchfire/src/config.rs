@@ -42,6 +42,9 @@ pub(crate) struct Config {
     /// Room on the disk of an embedded store.
     #[serde(default)]
     pub(crate) disk: Disk,
+    /// What the node writes to standard error.
+    #[serde(default)]
+    pub(crate) log: Log,
     /// Intervals and thresholds.
     #[serde(default)]
     pub(crate) tuning: Tuning,
@@ -118,6 +121,41 @@ impl Audit {
     }
 }
 
+/// What the node says of itself while it runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// Lines for people, or one JSON object a line.
+    pub(crate) format: LogFormat,
+    /// What is said, such as `warn` or `info,watchfire::line=debug`; `WATCHFIRE_LOG` counts before it.
+    pub(crate) filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "warn".to_owned() }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: `timestamp`, `level`, `target`, `message` and the fields of the message.
+    Json,
+}
+
+impl Log {
+    fn fault(&self) -> Option<String> {
+        let read = tracing_subscriber::EnvFilter::try_new(&self.filter);
+        read.err().map(|error| {
+            format!("expected `log.filter` such as `warn`, got `{}`: {error}", self.filter)
+        })
+    }
+}
+
 /// Intervals in milliseconds of wall time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -166,6 +204,9 @@ impl Config {
         }
         if let Some(audit) = &config.audit {
             audit.check().map_err(refuse)?;
+        }
+        if let Some(fault) = config.log.fault() {
+            return Err(refuse(fault));
         }
         if let Some(fault) = config.store.fault() {
             return Err(refuse(fault));

@@ -252,6 +252,7 @@ fn write(
             lines: Lines { listen: made.lines },
             store: crate::store::Engine::default(),
             disk: crate::store::Disk::default(),
+            log: crate::config::Log::default(),
             tuning: plan.tuning,
             radars: plan.radars.clone(),
             audit: None,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{ConfigArgument, print};
 use crate::client::Client;
-use crate::config::Config;
+use crate::config::{Config, Log, LogFormat};
 use crate::core::answers::Link;
 use crate::error::Error;
 use crate::node::{Being, Ready, Watchers};
@@ -51,16 +51,19 @@ pub(super) struct DemoArguments {
     no_officer: bool,
 }
 
-fn log_to_stderr() {
+fn log_to_stderr(log: &Log) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WATCHFIRE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(&log.filter));
     // A log that cannot be written, such as a file on a full disk, would else be complained of there
     // too, which ends the thread that logs: a node goes on without its log.
-    tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
 }
 
 impl DemoArguments {
@@ -84,8 +87,9 @@ impl DemoArguments {
 
 impl NodeArguments {
     pub(super) fn run(self) -> Result<(), Error> {
-        log_to_stderr();
         let being = Being::read(&self.node.config)?;
+        log_to_stderr(&being.config.log);
+        let format = being.config.log.format;
         let name = being.config.node;
         let ready_json = self.ready_json;
         let runtime = crate::node::runtime()?;
@@ -101,6 +105,13 @@ impl NodeArguments {
         let ready = move |Ready { console, link, .. }| {
             if ready_json {
                 print(&format!("{}\n", json!({ "node": name, "console": console, "link": link })));
+            } else if format == LogFormat::Json {
+                let time = crate::clock::wall_now();
+                let line = json!({
+                    "timestamp": time, "level": "INFO", "target": "watchfire",
+                    "message": "the node is up", "node": name, "console": console, "link": link,
+                });
+                eprintln!("{line}");
             } else {
                 eprintln!("node {name} is up; console {console}");
                 eprintln!("log in once with {link}");

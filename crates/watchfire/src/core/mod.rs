@@ -631,9 +631,9 @@ impl Core {
         hint: Option<String>,
     ) {
         if severity == domains::Severity::Info {
-            tracing::info!(source, message, "finding");
+            tracing::info!(source, finding = message, "finding");
         } else {
-            tracing::warn!(source, message, hint, "finding");
+            tracing::warn!(source, finding = message, hint, "finding");
         }
         if self.findings.len() == FINDINGS_MAX {
             self.findings.pop_front();

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Federation, run, watchfire};
+use crate::support::{Federation, run, wait_for, watchfire};
 
 /// The longest wait for one message: the node starts within it on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -98,4 +98,38 @@ fn the_unit_is_taken_by_systemd() {
     let said = String::from_utf8_lossy(&verified.stderr);
     let about: Vec<&str> = said.lines().filter(|line| line.contains("watchfire-KOR-1")).collect();
     assert!(verified.status.success() && about.is_empty(), "{said}");
+}
+
+#[test]
+fn a_log_for_programs_has_an_object_a_line() {
+    let federation = Federation::new("log-json");
+    federation.edit_config("KOR-1", |text| {
+        assert!(text.contains("[log]\nformat = \"text\"\nfilter = \"warn\""), "{text}");
+        text.replace("format = \"text\"\nfilter = \"warn\"", "format = \"json\"\nfilter = \"info\"")
+    });
+    let mut command = watchfire();
+    command.env_remove("WATCHFIRE_LOG");
+    let korea = federation.start_as("KOR-1", command);
+    // A caller that is turned away is a finding, and a finding is a line.
+    let finding = wait_for("a finding", || {
+        let mut stranger = std::net::TcpStream::connect(federation.line_address("KOR-1"))
+            .map_err(|error| vec![error.to_string()])?;
+        std::io::Write::write_all(&mut stranger, b"who is there?\n").ok();
+        korea.api.finding(&["turned away"])
+    });
+    korea.stop();
+    let said = federation.stderr("KOR-1");
+    let lines: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    let told = lines.iter().find(|line| line["finding"] == finding["message"]);
+    let told = told.unwrap_or_else(|| panic!("expected {finding} in {lines:#?}"));
+    assert_eq!((&told["message"], &told["source"]), (&"finding".into(), &finding["source"]));
+    assert!(told["level"] == "WARN" && told["timestamp"].is_string(), "{told}");
+
+    federation.edit_config("KOR-1", |text| text.replace("filter = \"info\"", "filter = \"a=b=c\""));
+    let config = federation.config("KOR-1");
+    let refused = run(["node".as_ref(), "--config".as_ref(), config.as_os_str()]);
+    assert!(!refused.success && refused.stderr.contains("expected `log.filter`"), "{refused:#?}");
 }
