@@ -102,7 +102,7 @@ impl Being {
         let database = being.config.database();
         if being.config.store == Engine::Sqlite
             && database.exists()
-            && let Ok(store) = SqliteStore::open(&database, Access::Read)
+            && let Ok(store) = SqliteStore::open_for_reading(&database)
         {
             // One that does not follow on the file is for `fsck` and the node's start to report.
             being.follow(&store).ok();

@@ -3,15 +3,19 @@
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
-use log::{HighWater, Standing, StoreReadExt as _};
+use base::NodeId;
+use log::{HighWater, Realm, Standing, StoreRead, StoreReadExt as _};
 
 use super::network::{CONNECT_TIMEOUT, resolve};
 use super::process::Life;
-use super::{Check, Subject, child};
+use super::{Check, State, Subject, child};
 use crate::error::Error;
+use crate::node::Being;
 use crate::store::room::reserve_path;
-use crate::store::{Engine, HighWaterFile, Inspected};
+use crate::store::{Access, AnyOpened, AnyStore, Engine, HighWaterFile, Inspected};
 
 /// Free bytes below which the node may soon stop appending: a day of a busy exchange.
 const FREE_BYTES_RESERVE: u64 = 4 * 1024 * 1024 * 1024;
@@ -19,6 +23,8 @@ const FREE_BYTES_RESERVE: u64 = 4 * 1024 * 1024 * 1024;
 const FREE_BYTES_MIN: u64 = 512 * 1024 * 1024;
 /// Looks at a high-water file whose slot may just be being written.
 const SLOT_READS_MAX: usize = 3;
+/// How long reading the journal of a store on servers may take.
+const JOURNAL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Where NATS servers listen if their address does not say.
 const NATS_PORT: u16 = 4_222;
 
@@ -185,10 +191,6 @@ pub(super) fn store(subject: &Subject) -> Vec<Check> {
 pub(super) fn high_water(subject: &Subject) -> Vec<Check> {
     let expected = "a store that has everything this node signed";
     let seen = |found: String| Check::ok("high-water file", found, expected);
-    if subject.config.store != Engine::Sqlite {
-        let found = "not compared: the log lies with the servers".to_owned();
-        return vec![seen(found).warn("stop the node and run `watchfire fsck`, which reads it")];
-    }
     // Read first: a running node raises its marks after the store has what they are about.
     let marks = match marks(subject) {
         Ok(marks) => marks,
@@ -203,6 +205,10 @@ pub(super) fn high_water(subject: &Subject) -> Vec<Check> {
             )
         })
         .collect();
+    if subject.config.store != Engine::Sqlite {
+        let compared = compare_journal(subject, marks, seen);
+        return faults.into_iter().chain([compared]).collect();
+    }
     let compared = match (&marks.marks, &subject.store) {
         (None, None) => seen("none yet: the first start makes it".to_owned()),
         (None, Some(_)) if faults.is_empty() => seen("a store and no high-water file".to_owned())
@@ -230,19 +236,78 @@ fn marks(subject: &Subject) -> Result<Inspected, Error> {
 
 fn compare(subject: &Subject, marks: &Inspected, seen: impl Fn(String) -> Check) -> Check {
     let (Some(Ok(store)), Some(charter)) = (&subject.store, subject.in_force()) else {
-        return seen("not compared: see the faults above".to_owned())
-            .warn("mend what is named above, then look again");
+        return not_compared(seen);
     };
-    let mut file = HighWater::new(charter.realm().clone(), subject.config.node);
-    let standing = marks.marks_of(store).and_then(|marks| {
-        // Marks of another node are named by the checks of the keys.
-        let own = marks.iter().filter(|mark| mark.log.node == subject.config.node);
-        own.for_each(|mark| file.raise(mark));
-        file.standing(|log, size| store.root_at(log, size))
-    });
+    judge(&Comparison::make(marks, store, charter.realm(), subject.config.node), seen)
+}
+
+fn not_compared(seen: impl Fn(String) -> Check) -> Check {
+    seen("not compared: see the faults above".to_owned())
+        .warn("mend what is named above, then look again")
+}
+
+/// The same with a journal that servers keep, which is read whole: within a limit.
+fn compare_journal(subject: &Subject, marks: Inspected, seen: impl Fn(String) -> Check) -> Check {
+    if subject.charter.is_err() || subject.secrets.is_err() {
+        return not_compared(seen);
+    }
+    let (said, heard) = mpsc::channel();
+    let path = subject.path.clone();
+    // Left to itself when the limit has passed: it only reads, and ends with this process.
+    std::thread::spawn(move || said.send(read_journal(&path, &marks)));
+    match heard.recv_timeout(JOURNAL_TIMEOUT) {
+        Ok(Ok((comparison, unchecked))) => {
+            let check = judge(&comparison, seen);
+            match unchecked.into_iter().next().filter(|_| check.state == State::Ok) {
+                None => check,
+                Some(unchecked) => {
+                    Check { found: format!("{}; {unchecked}", check.found), ..check }
+                        .warn("see \"Running on NATS JetStream\" in the operator's guide")
+                }
+            }
+        }
+        Ok(Err(error)) => seen(error.to_string()).error(error.hint().unwrap_or_default()),
+        Err(_) => {
+            let limit = JOURNAL_TIMEOUT.as_secs();
+            seen(format!("not compared: the journal was not read within {limit} s"))
+                .warn("stop the node and run `watchfire fsck`, which reads it")
+        }
+    }
+}
+
+type Journal = (Comparison, Vec<String>);
+
+fn read_journal(path: &Path, marks: &Inspected) -> Result<Journal, Error> {
+    let being = Being::read(path)?;
+    let AnyOpened { store, mut unknown, faults } = AnyStore::open(&being, Access::Read)?;
+    unknown.extend(faults);
+    let realm = being.charter.realm();
+    Ok((Comparison::make(marks, &store, realm, being.config.node), unknown))
+}
+
+/// How a store stands to the high-water file.
+struct Comparison {
+    logs: usize,
+    standing: Result<Standing, log::Error>,
+}
+
+impl Comparison {
+    fn make(marks: &Inspected, store: &impl StoreRead, realm: &Realm, me: NodeId) -> Self {
+        let mut file = HighWater::new(realm.clone(), me);
+        let standing = marks.marks_of(store).and_then(|marks| {
+            // Marks of another node are named by the checks of the keys.
+            let own = marks.iter().filter(|mark| mark.log.node == me);
+            own.for_each(|mark| file.raise(mark));
+            file.standing(|log, size| store.root_at(log, size))
+        });
+        Self { logs: file.logs().count(), standing }
+    }
+}
+
+fn judge(Comparison { logs, standing }: &Comparison, seen: impl Fn(String) -> Check) -> Check {
     match standing {
         Ok(Standing::Continues) => {
-            seen(format!("{} logs of this node, all of it in the store", file.logs().count()))
+            seen(format!("{logs} logs of this node, all of it in the store"))
         }
         Ok(Standing::Behind { .. }) => seen("a store that lacks entries this node signed".to_owned())
             .error("the store was put back or lost its end: its next start begins a new incarnation and fetches what partners have; run `watchfire fsck` first"),
@@ -286,7 +351,6 @@ fn server_address(server: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
     use super::*;
 
     #[test]

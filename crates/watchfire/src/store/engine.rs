@@ -63,7 +63,12 @@ impl AnyStore {
         let Being { config, charter, .. } = being;
         match &config.store {
             Engine::Sqlite => {
-                let store = Self::Sqlite(SqliteStore::open(&config.database(), access)?);
+                let database = config.database();
+                let store = match access {
+                    Access::Read => SqliteStore::open_for_reading(&database)?,
+                    Access::Still | Access::Write => SqliteStore::open(&database, access)?,
+                };
+                let store = Self::Sqlite(store);
                 Ok(AnyOpened { store, unknown: Vec::new(), faults: Vec::new() })
             }
             Engine::Jetstream(settings) => {

@@ -34,6 +34,12 @@ fn seal_path(database: &Path) -> PathBuf {
     database.with_extension("seal")
 }
 
+/// Whether the store at `database` was closed cleanly and not opened for writing since. The seal is broken before
+/// the first page of the database changes.
+pub(crate) fn is_there(database: &Path) -> bool {
+    seal_path(database).exists()
+}
+
 /// Seals the closed store at `database` with `others` beside it.
 pub(crate) fn write(database: &Path, others: [&Path; 2]) -> Result<(), Error> {
     let mut text = HEADING.to_owned();

@@ -3,12 +3,14 @@
 //! WAL mode with `synchronous=FULL`: a commit that returned is on the disk. `cell_size_check` and the
 //! rows' own digests find damage; [`super::seal`] covers the bytes that no row uses.
 
+use std::cell::OnceCell;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use log::{Row, Store, StoreError, StoreRead, Table, Write};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use super::seal;
 use crate::error::Error;
 
 /// `Watc` in ASCII: says whose file this is.
@@ -36,6 +38,8 @@ pub(crate) enum Access {
 pub(crate) struct SqliteStore {
     pub(super) connection: Connection,
     path: PathBuf,
+    /// Of a store opened as still: the connection for when a node has opened it meanwhile.
+    woken: Option<OnceCell<Connection>>,
 }
 
 pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -43,6 +47,13 @@ pub(super) fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreE
         Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full { action },
         _ => StoreError::Failed { action, reason: error.to_string() },
     }
+}
+
+/// The file beside the database that `SQLite` names by this ending.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// The URI under which `SQLite` takes no locks and makes no files (sqlite.org/uri.html, "immutable").
@@ -63,6 +74,16 @@ impl SqliteStore {
     /// Opens the store at `path`; a file that is not one is refused.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
         Self::open_with(path, access, None)
+    }
+
+    /// Opens the store for reading; one that was closed cleanly is left without a file more.
+    ///
+    /// If a node opens it meanwhile, what was read until then is of the moment it was closed, and what is
+    /// read from then on is of the moment of reading.
+    pub(crate) fn open_for_reading(path: &Path) -> Result<Self, Error> {
+        let wal = std::fs::metadata(beside(path, "-wal")).map_or(0, |file| file.len());
+        let is_still = wal == 0 && seal::is_there(path);
+        Self::open(path, if is_still { Access::Still } else { Access::Read })
     }
 
     /// The same over a named VFS and with this `synchronous` setting, for tests of power loss.
@@ -89,7 +110,8 @@ impl SqliteStore {
             None => Connection::open_with_flags(path, flags),
         };
         let connection = opened.map_err(|error| refuse(error.to_string()))?;
-        let store = Self { connection, path: path.to_owned() };
+        let woken = (access == Access::Still).then(OnceCell::new);
+        let store = Self { connection, path: path.to_owned(), woken };
         let synchronous = faults.map_or("FULL", |(_, synchronous)| synchronous);
         store
             .prepare(access, synchronous, faults.is_some())
@@ -165,9 +187,31 @@ impl SqliteStore {
 
     /// Bytes in the write-ahead log.
     pub(crate) fn wal_bytes(&self) -> u64 {
-        let mut path = self.path.clone().into_os_string();
-        path.push("-wal");
-        std::fs::metadata(path).map_or(0, |file| file.len())
+        std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |file| file.len())
+    }
+
+    /// Reads; a store that is not still any more is read again, as one that others write.
+    fn reading<T>(
+        &self,
+        read: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let read = |connection: &Connection| read(connection).map_err(failed("read"));
+        let Some(woken) = &self.woken else { return read(&self.connection) };
+        if woken.get().is_none() {
+            let found = read(&self.connection);
+            if seal::is_there(&self.path) {
+                return found;
+            }
+        }
+        if woken.get().is_none() {
+            let Self { connection, .. } =
+                Self::open(&self.path, Access::Read).map_err(|error| StoreError::Failed {
+                    action: "read",
+                    reason: error.to_string(),
+                })?;
+            woken.get_or_init(|| connection);
+        }
+        read(woken.get().expect("just opened"))
     }
 
     /// Folds the write-ahead log back without holding up writers.
@@ -204,8 +248,9 @@ impl SqliteStore {
 impl StoreRead for SqliteStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = format!("SELECT value FROM {} WHERE key = ?1", table.as_str());
-        let mut statement = self.connection.prepare_cached(&sql).map_err(failed("read"))?;
-        statement.query_row([key], |row| row.get(0)).optional().map_err(failed("read"))
+        self.reading(|connection| {
+            connection.prepare_cached(&sql)?.query_row([key], |row| row.get(0)).optional()
+        })
     }
 
     fn scan(
@@ -218,12 +263,13 @@ impl StoreRead for SqliteStore {
             "SELECT key, value FROM {} WHERE key >= ?1 ORDER BY key LIMIT ?2",
             table.as_str()
         );
-        let mut statement = self.connection.prepare_cached(&sql).map_err(failed("read"))?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement
-            .query_map(params![from, limit], |row| Ok((row.get(0)?, row.get(1)?)))
-            .map_err(failed("read"))?;
-        rows.collect::<rusqlite::Result<_>>().map_err(failed("read"))
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows =
+                statement.query_map(params![from, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
     }
 
     fn last(&self, table: Table, to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
@@ -231,11 +277,12 @@ impl StoreRead for SqliteStore {
             "SELECT key, value FROM {} WHERE key <= ?1 ORDER BY key DESC LIMIT 1",
             table.as_str()
         );
-        let mut statement = self.connection.prepare_cached(&sql).map_err(failed("read"))?;
-        statement
-            .query_row([to], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()
-            .map_err(failed("read"))
+        self.reading(|connection| {
+            connection
+                .prepare_cached(&sql)?
+                .query_row([to], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
     }
 }
 

@@ -1,15 +1,13 @@
 //! `watchfire doctor`: what it says of a node that runs, one that does not, and planted faults; and that
 //! neither the node nor its partners notice.
 
-use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{EVERYONE, Ended, Federation, run, scan_proposal, settle, wait_for};
+use crate::support::{EVERYONE, Ended, Federation, files, run, scan_proposal, settle, wait_for};
 
 fn doctor(federation: &Federation, node: &str) -> Ended {
     let config = federation.config(node);
@@ -28,16 +26,6 @@ fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
 fn errors(report: &Value) -> Vec<&str> {
     let checks = report["checks"].as_array().expect("checks").iter();
     checks.filter(|check| check["state"] == "error").filter_map(|c| c["name"].as_str()).collect()
-}
-
-/// Every file of a folder with its bytes.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(folder).expect("the folder is there");
-    let read = |entry: std::fs::DirEntry| {
-        let bytes = std::fs::read(entry.path()).unwrap_or_default();
-        (entry.file_name().to_string_lossy().into_owned(), bytes)
-    };
-    entries.map(|entry| read(entry.expect("an entry"))).collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc;
 
-use crate::support::{Api, Federation, assert_same_digest, scan_proposal, settle};
+use crate::support::{Api, Federation, assert_same_digest, run, scan_proposal, settle};
 
 #[path = "../../src/store/jetstream/cluster.rs"]
 #[expect(dead_code, reason = "shared with the store's own tests, which also freeze servers")]
@@ -28,6 +28,18 @@ fn load(api: &Api, stop: &mpsc::Receiver<()>, acknowledged: &mpsc::Sender<String
             acknowledged.send(entry).expect("the test listens to the end");
         }
     }
+}
+
+/// The doctor reads the journal and finds in it all that the node signed.
+fn doctor_compares(federation: &Federation) {
+    let config = federation.config("KOR-1");
+    let ended =
+        run(["doctor".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_os_str()]);
+    let report = ended.json();
+    let mut checks = report["checks"].as_array().into_iter().flatten();
+    let check = checks.find(|check| check["name"] == "high-water file").expect("it is looked at");
+    assert_eq!(check["state"], "ok", "{check:#}");
+    assert!(check["found"].to_string().contains("all of it in the store"), "{check:#}");
 }
 
 #[test]
@@ -84,9 +96,11 @@ fn servers_and_the_node_die_and_nothing_is_lost() {
         let index: u64 = index.parse().expect("an index is a number");
         assert!(cut[log] > index, "`{entry}` was acknowledged and is lost");
     }
+    doctor_compares(&federation);
     let incarnations = cut.keys().filter(|log| log.starts_with("KOR-1.immediate.")).count();
     assert_eq!(incarnations, 1, "the store was never behind: {cut:?}");
     korea.stop();
+    doctor_compares(&federation);
     let report = federation.fsck("KOR-1");
     assert_eq!(report["faults"], serde_json::json!([]), "{report}");
     assert!(report["entries"].as_u64() >= Some(entries.len() as u64), "{report}");

@@ -30,5 +30,6 @@ mod restored;
 mod room;
 mod service;
 mod several_nodes;
+mod still;
 mod support;
 mod telemetry;

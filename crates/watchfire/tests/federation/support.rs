@@ -506,6 +506,16 @@ pub(crate) fn figure(node: &Node, name: &str) -> u64 {
     line.unwrap_or_else(|| panic!("expected `{name}` in {page}")).parse().expect("a number")
 }
 
+/// Every file of a folder with its bytes.
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let read = |entry: std::fs::DirEntry| {
+        let bytes = std::fs::read(entry.path()).unwrap_or_default();
+        (entry.file_name().to_string_lossy().into_owned(), bytes)
+    };
+    entries.map(|entry| read(entry.expect("an entry"))).collect()
+}
+
 /// The sizes in a status.
 pub(crate) fn cut_of(status: &Value) -> Cut {
     serde_json::from_value(status["logs"].clone()).expect("sizes by log")

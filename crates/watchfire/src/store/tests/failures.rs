@@ -1,10 +1,11 @@
 //! Commits that fail: the store port's promises for `Err`, with real `SQLite`.
 
 use log::testing::port;
-use log::{Store as _, StoreRead};
+use log::{Store as _, StoreRead, StoreReadExt as _};
 
 use super::disk::{Disk, Fault, after_power_cut};
 use super::{Access, Seeded, SqliteStore, found, open, writes};
+use crate::store::seal;
 
 /// Commits before the one that fails.
 const BEFORE: u64 = 5;
@@ -193,6 +194,37 @@ impl port::Bench for OnFile {
     fn reader(&self, _: &SqliteStore) -> Option<Box<dyn StoreRead + Send>> {
         Some(Box::new(SqliteStore::open(&self.0, Access::Read).expect("the store is there")))
     }
+}
+
+#[test]
+fn a_still_store_that_is_opened_meanwhile_is_read_as_it_is_then() {
+    let folder = std::env::temp_dir().join(format!("watchfire-still-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    let path = folder.join("watchfire.sqlite");
+    let open = || SqliteStore::open(&path, Access::Write).expect("the store opens");
+    let mut store = open();
+    store.commit(&writes(0)).expect("there is room");
+    store.close();
+    let others = ["a", "b"].map(|name| folder.join(name));
+    for other in &others {
+        std::fs::write(other, "marks").expect("a file can be made");
+    }
+    seal::write(&path, [&others[0], &others[1]]).expect("the store can be sealed");
+
+    let reader = SqliteStore::open_for_reading(&path).expect("it is read");
+    let newest = || reader.meta("newest").expect("rows are whole").expect("there is one");
+    assert_eq!(newest(), 0_u64.to_be_bytes());
+    let beside = |ending: &str| folder.join(format!("watchfire.sqlite{ending}")).exists();
+    assert!(!beside("-wal") && !beside("-shm"), "a still store is left alone");
+
+    seal::break_seal(&path).expect("the seal can be broken");
+    let mut store = open();
+    for number in 1..40 {
+        store.commit(&writes(number)).expect("there is room");
+        store.fold_back();
+        assert_eq!(newest(), number.to_be_bytes());
+    }
+    std::fs::remove_dir_all(&folder).expect("the folder can be removed");
 }
 
 #[test]
