@@ -88,13 +88,6 @@ impl Reading {
         logs.chain(apart.iter().map(|kept| Source::apart(kept, &self.storage))).collect()
     }
 
-    /// Every log, and what is kept of other histories.
-    fn sources(&self, store: &impl StoreRead) -> Result<Vec<Source>, Error> {
-        let logs = store.heads()?.into_iter().map(|head| Ok(Source::new(head.log)));
-        let apart = store.apart(None)?;
-        logs.chain(apart.iter().map(|kept| Source::apart(kept, &self.storage))).collect()
-    }
-
     /// Tells the view of every correction stored, as one may stand long after what it cites, which is
     /// let go by then.
     fn foretell(
