@@ -123,6 +123,8 @@ fn declared_encoding(bytes: &[u8]) -> Option<String> {
     let declaration = start.strip_prefix(b"<?")?;
     let end = declaration.windows(2).position(|pair| pair == b"?>")?;
     let declaration = std::str::from_utf8(&declaration[..end]).ok()?;
+    // Any other instruction is none; the reader of its parts takes the name's length for granted.
+    declaration.strip_prefix("xml")?.strip_prefix([' ', '\t', '\r', '\n'])?;
     let declaration = BytesDecl::from_start(quick_xml::events::BytesStart::from_content(
         declaration,
         "xml".len(),
