@@ -252,6 +252,8 @@ export interface EntryAnswer {
   audience: string;
   /** Its content, or null if no domain reads the kind. */
   content: unknown;
+  /** Whether its node signed two histories: no effect may rest on it alone. */
+  contested: boolean;
   /** What was said about it by correcting it, in order; the content above is as it was said first. */
   corrections: EntryCorrection[];
   /** The edition of its content. */
@@ -425,6 +427,8 @@ export interface Launch {
 export interface Line {
   /** What carries it. */
   carrier: string;
+  /** What the last test of the line with real entries found, since this run of the node began. */
+  check: LineCheckResult | null;
   /** The other node's clock minus this one's, wall milliseconds. */
   clock_offset_ms: number | null;
   /** The node at the other end. */
@@ -443,8 +447,70 @@ export interface Line {
   since: Timestamp;
   /** By the time since anything was heard. */
   state: LineState;
+  /** Whether the other node signed two histories: nothing more of it is taken until its roster names another key, and what it said is contested. */
+  suspended: boolean;
   /** The node that carries frames between the two, sealed, while they have no connection. */
   via: NodeId | null;
+}
+
+/** What a check found. */
+export interface LineCheckAnswer {
+  /** Who could read the entries. */
+  audience: string;
+  /** The lane. */
+  lane: string;
+  /** Milliseconds until an entry was durable here, half of them and 99 in a hundred. */
+  local: LineCheckLatency | null;
+  /** Each node tested, in order. */
+  nodes: LineCheckResult[];
+  /** Entries appended. */
+  sent: number;
+  /** Bytes of content of each entry. */
+  size: number;
+}
+
+/** Times, wall milliseconds, by nearest rank. */
+export interface LineCheckLatency {
+  /** The longest. */
+  max_ms: number;
+  /** Half are at most this. */
+  p50_ms: number;
+  /** Of a hundred 99 are at most this. */
+  p99_ms: number;
+}
+
+/** What to test. */
+export interface LineCheckOrder {
+  /** How many entries, 1 to 100; 10 if absent. */
+  count?: number | null;
+  /** The partner; every partner of the widest audience if absent. */
+  partner?: string | null;
+  /** `flash`, `immediate`, `priority` or `routine`: the lane; routine if absent. */
+  precedence?: string | null;
+  /** Bytes of content of each, 16 to 16,384; 256 if absent. All of them at most 65,536. */
+  size?: number | null;
+}
+
+/** What a check found of one node. */
+export interface LineCheckResult {
+  /** When the check began, picture time. */
+  at: Timestamp;
+  /** Entries this node's signature says it holds. */
+  held: number;
+  /** The lane tested. */
+  lane: string;
+  /** From the append to its `holds`; nothing if it holds none. */
+  latency: LineCheckLatency | null;
+  /** Entries it does not hold in time. */
+  lost: number;
+  /** The node. */
+  node: NodeId;
+  /** Whose it is. */
+  partner: PartnerId;
+  /** Entries appended. */
+  sent: number;
+  /** Bytes of content of each entry. */
+  size: number;
 }
 
 /** By the time since anything was heard on a line. */
@@ -935,6 +1001,8 @@ export interface Track {
   class: TrackClass;
   /** Vertical speed, positive up, m/s. */
   climb_mps: number;
+  /** Whether every one of those is of a node that signed two histories. */
+  contested: boolean;
   /** Direction over ground, clockwise from north, degrees. */
   course_deg: number;
   /** The newest entries it rests on, at most 16, oldest first. */
@@ -1016,6 +1084,8 @@ export interface Warning {
   audience: string;
   /** CAP's word. */
   certainty: string;
+  /** Whether that entry, or everything it rests on, is of a node that signed two histories: such a warning calls nobody. */
+  contested: boolean;
   /** The districts, in code order; at sea the nearest ones, `nearby_only` with probability 0. */
   districts: WarningDistrict[];
   /** When it was first drafted. */
