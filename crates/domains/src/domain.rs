@@ -233,6 +233,27 @@ pub struct Desire {
     pub evidence: Vec<EntryId>,
 }
 
+/// Content whose every reader meets checked values only: `Checked` is made of `Report` by `Checked::new`,
+/// and reads and writes as one.
+macro_rules! checked_content {
+    ($($checked:ident($report:ident), $fault:ty;)+) => {$(
+        impl TryFrom<$report> for $checked {
+            type Error = $fault;
+
+            fn try_from(report: $report) -> Result<Self, $fault> {
+                Self::new(report)
+            }
+        }
+
+        impl From<$checked> for $report {
+            fn from(checked: $checked) -> Self {
+                checked.0
+            }
+        }
+    )+};
+}
+pub(crate) use checked_content;
+
 /// Content bytes of a statement (postcard).
 pub fn encode_content(content: &impl Serialize) -> Vec<u8> {
     postcard::to_stdvec(content).expect("content types are plain data of known length")

@@ -8,6 +8,7 @@ use log::EntryId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::checked_content;
 use crate::{DecodeError, decode_content};
 
 /// The kind of a sensor's scan or sector.
@@ -362,32 +363,9 @@ impl Declared {
     }
 }
 
-impl TryFrom<ScanReport> for Scan {
-    type Error = Fault;
-
-    fn try_from(report: ScanReport) -> Result<Self, Fault> {
-        Self::new(report)
-    }
-}
-
-impl From<Scan> for ScanReport {
-    fn from(scan: Scan) -> Self {
-        scan.0
-    }
-}
-
-impl TryFrom<DeclaredReport> for Declared {
-    type Error = Fault;
-
-    fn try_from(report: DeclaredReport) -> Result<Self, Fault> {
-        Self::new(report)
-    }
-}
-
-impl From<Declared> for DeclaredReport {
-    fn from(declared: Declared) -> Self {
-        declared.0
-    }
+checked_content! {
+    Scan(ScanReport), Fault;
+    Declared(DeclaredReport), Fault;
 }
 
 /// No sensor is better than these: metres, degrees (0.4 seconds of arc).

@@ -24,6 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::districts::districts;
 use super::offing::{SEA_DISTRICTS_MAX, SEA_REACH_M};
 use super::touch::SIGMA_M_MAX;
+use crate::domain::checked_content;
 use crate::officer::check_text;
 use crate::{DecodeError, Officer, Region, decode_content};
 
@@ -433,46 +434,10 @@ impl Cancel {
     }
 }
 
-impl TryFrom<DraftReport> for Draft {
-    type Error = DecodeError;
-
-    fn try_from(report: DraftReport) -> Result<Self, DecodeError> {
-        Self::new(report)
-    }
-}
-
-impl From<Draft> for DraftReport {
-    fn from(checked: Draft) -> Self {
-        checked.0
-    }
-}
-
-impl TryFrom<ReleaseReport> for Release {
-    type Error = DecodeError;
-
-    fn try_from(report: ReleaseReport) -> Result<Self, DecodeError> {
-        Self::new(report)
-    }
-}
-
-impl From<Release> for ReleaseReport {
-    fn from(checked: Release) -> Self {
-        checked.0
-    }
-}
-
-impl TryFrom<CancelReport> for Cancel {
-    type Error = DecodeError;
-
-    fn try_from(report: CancelReport) -> Result<Self, DecodeError> {
-        Self::new(report)
-    }
-}
-
-impl From<Cancel> for CancelReport {
-    fn from(checked: Cancel) -> Self {
-        checked.0
-    }
+checked_content! {
+    Draft(DraftReport), DecodeError;
+    Release(ReleaseReport), DecodeError;
+    Cancel(CancelReport), DecodeError;
 }
 
 fn check_reason(reason: Reason, action: Action) -> Result<(), DecodeError> {
