@@ -164,8 +164,17 @@ fn after_a_break_everything_missed_comes_marked_as_backfill_and_within_the_windo
     assert_eq!(told.len(), 101);
     assert_eq!(told[0].0, "flash", "the most urgent lane comes first");
     assert!(told.iter().all(|(_, arrival)| *arrival == Arrival::Backfilled));
-    let loads = cluster.hosts[KOR].out.iter().filter(|out| matches!(out, Output::Load { .. }));
-    assert!(loads.count() > 0, "20 MB do not fit the cache");
+    let host = &cluster.hosts[KOR];
+    let read = |out: &Output| match out {
+        Output::Load { log, from, bytes_max, .. } => {
+            let batches = host.store.batches(log, *from, usize::MAX, *bytes_max).unwrap();
+            Some((*from, batches.last().unwrap().end()))
+        }
+        _ => None,
+    };
+    let reads: Vec<(u64, u64)> = host.out.iter().filter_map(read).collect();
+    assert!(reads.len() > 2, "20 MB do not fit the cache");
+    assert!(reads.is_sorted_by(|(_, end), (from, _)| end <= from), "read twice: {reads:?}");
     let first_burst: usize = cluster.hosts[KOR]
         .out
         .iter()
