@@ -385,6 +385,11 @@ impl Control {
             }
             return;
         }
+        if point.late_s > target && arrival.left == 0 {
+            // Nothing of ours is behind it, so no queue stands: the far end was busy and took all at once.
+            self.late.clear();
+            return;
+        }
         if point.late_s > target {
             self.late.push(point);
             self.calm = 0;

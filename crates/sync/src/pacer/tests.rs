@@ -59,6 +59,8 @@ struct Model {
     routine_bytes: usize,
     /// When the backlog begins.
     bulk_at: Timestamp,
+    /// Until when the far end is busy and reads nothing.
+    far_busy_until: Timestamp,
 }
 
 impl Model {
@@ -77,6 +79,7 @@ impl Model {
             flash_delays_ms: Vec::new(),
             routine_bytes: 0,
             bulk_at: start,
+            far_busy_until: start,
         }
     }
 
@@ -106,7 +109,7 @@ impl Model {
             let next = [
                 self.near.wake_at().map(late),
                 self.far.wake_at().map(late),
-                self.out.under_way.front().map(|(at, _)| *at),
+                self.out.under_way.front().map(|(at, _)| *(at.max(&self.far_busy_until))),
                 self.back.under_way.front().map(|(at, _)| *at),
                 Some(self.flash_at),
                 Some(self.bulk_at).filter(|at| *at > self.now),
@@ -118,7 +121,9 @@ impl Model {
 
     fn turn(&mut self) {
         let mut frames = Vec::new();
-        while let Some((_, segment)) = self.out.under_way.pop_front_if(|(at, _)| *at <= self.now) {
+        let reads =
+            |(at, _): &mut (Timestamp, Segment)| *at <= self.now && self.far_busy_until <= self.now;
+        while let Some((_, segment)) = self.out.under_way.pop_front_if(reads) {
             let now = self.far_now();
             self.far.receive(segment.lane, &segment.bytes, now, &mut frames).unwrap();
         }
@@ -210,6 +215,22 @@ fn what_left_before_the_rate_was_known_is_not_paid_for_later() {
     model.run_until(at_s(2));
     let share = model.share(0.8);
     assert!(share > 0.2, "bulk had {share} of the line");
+}
+
+#[test]
+fn a_far_end_that_is_busy_is_not_taken_for_a_slow_line() {
+    let mut model = Model::new(1e9, ms(0));
+    model.bulk_at = at_s(1);
+    model.run_until(at_s(1));
+    for _ in 0..8 {
+        model.far_busy_until = model.now + ms(100);
+        model.run_until(model.far_busy_until + TimeDelta::from_nanos(1));
+    }
+    model.reset();
+    let begun = model.now;
+    model.run_until(begun + ms(500));
+    let share = model.share(0.5);
+    assert!(share > 0.5, "bulk had {share} of the line");
 }
 
 #[test]
