@@ -33,6 +33,8 @@ pub(super) const OVERHEAD_BYTES: usize = 80;
 const SEGMENT_BYTES_MIN: usize = 480;
 /// Content that fits one QUIC packet of the least size every path carries (RFC 9000, section 14).
 const SEGMENT_BYTES_PACKET: usize = 1_100;
+/// And what that costs on the line.
+const PACKET_WIRE: f64 = (SEGMENT_BYTES_PACKET + OVERHEAD_BYTES) as f64;
 /// Time on the line of a segment on slow lines, up to one packet; what FLASH may find in its way.
 const SEGMENT_S: f64 = 0.006;
 /// Time on the line of a segment on fast lines, where packets are no longer the measure.
@@ -118,6 +120,8 @@ pub(super) struct Arrival {
 struct Reference {
     delay_us: u32,
     own: usize,
+    /// What the line's rate was taken for then; nothing while starting.
+    rate: Option<f64>,
 }
 
 /// The least of this interval and of the one before.
@@ -227,8 +231,7 @@ impl Control {
 
     /// Content of the next segment.
     pub(super) fn segment_bytes(&self) -> usize {
-        let packet = (SEGMENT_BYTES_PACKET + OVERHEAD_BYTES) as f64;
-        let wire = (self.rate * SEGMENT_S).min(packet).max(self.rate * SEGMENT_FAST_S);
+        let wire = (self.rate * SEGMENT_S).min(PACKET_WIRE).max(self.rate * SEGMENT_FAST_S);
         let most = (SEGMENT_BYTES_MAX + OVERHEAD_BYTES) as f64;
         bytes(wire.min(most)).saturating_sub(OVERHEAD_BYTES).max(SEGMENT_BYTES_MIN)
     }
@@ -325,7 +328,8 @@ impl Control {
             self.round_trips.now = Some(least);
         }
         let delay_us = arrival.arrived_us.wrapping_sub(micros(arrival.sent_at));
-        let sample = Reference { delay_us, own: arrival.own };
+        let rate = self.starting.is_none().then_some(self.rate);
+        let sample = Reference { delay_us, own: arrival.own, rate };
         if self.draining && arrival.alone && arrival.paced {
             self.drained(sample, now - arrival.sent_at);
         }
@@ -358,12 +362,17 @@ impl Control {
 
     /// How much later than in an empty line a unit came.
     fn late_by(&mut self, sample: Reference) -> f64 {
-        let starting = self.starting.is_some();
-        let rate = self.rate;
         let than = move |reference: Reference| {
+            let later = since_us(sample.delay_us, reference.delay_us) / 1e6;
             // Before the rate is known every line is taken for one where size does not matter.
-            let longer = if starting { 0.0 } else { sample.own as f64 - reference.own as f64 };
-            since_us(sample.delay_us, reference.delay_us) / 1e6 - longer / rate
+            let Some(rate) = sample.rate else { return later };
+            let longer = (sample.own as f64 - reference.own as f64) / rate;
+            // Where the rate fell far since, the reference was on the line for what the rate was then: one
+            // that fell too far must not make every shorter unit late.
+            match reference.rate.filter(|then| *then > 2.0 * rate) {
+                Some(then) => later - (sample.own as f64 / rate - reference.own as f64 / then),
+                None => later - longer,
+            }
         };
         let now = self.delays.now.map(than);
         let before = self.delays.before.map(than);
@@ -439,7 +448,10 @@ impl Control {
     fn yield_to_queue(&mut self, left: usize, now: Timestamp) {
         let late = std::mem::take(&mut self.late);
         let before_s = late.last().map_or(0.0, |point| point.late_s);
-        if let Some(rate) = delivery(&late) {
+        // On a fast line a pause of the far end and the burst after it are no measure; more arrivals are.
+        let burst = delivery(&self.recent).filter(|_| self.rate * SEGMENT_FAST_S > PACKET_WIRE);
+        let rate = delivery(&late).map(|rate| burst.map_or(rate, |recent| rate.max(recent)));
+        if let Some(rate) = rate {
             let alike = (rate / self.rate - 1.0).abs() < 0.25 && self.starting.is_none();
             self.rate = if alike { f64::midpoint(self.rate, rate) } else { rate };
         }
@@ -460,7 +472,7 @@ impl Control {
         let early_us = delta(early_s).as_nanos() / 1_000;
         let early_us = u32::try_from(early_us).unwrap_or(0);
         let delay_us = sample.delay_us.wrapping_add(early_us);
-        self.delays.set(Reference { delay_us, own: sample.own });
+        self.delays.set(Reference { delay_us, ..sample });
         self.round_trips.set(round_trip);
     }
 }
@@ -473,4 +485,55 @@ fn delivery<'a>(points: impl IntoIterator<Item = &'a Point>) -> Option<f64> {
     let time_s = since_us(last.arrived_us, first.arrived_us) / 1e6;
     let rate = (last.delivered - first.delivered) as f64 / time_s;
     (time_s > 0.0).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at_us(micros: i64) -> Timestamp {
+        Timestamp::from_nanos(micros * 1_000)
+    }
+
+    /// A unit of `own` bytes that left `delay_us` before `arrived_us`, with more behind it.
+    fn unit(own: usize, arrived_us: u32, delay_us: u32) -> Arrival {
+        let sent_at = at_us(i64::from(arrived_us - delay_us));
+        let (limited, alone, paced, left) = (true, false, true, 500_000);
+        Arrival { sent_at, own, limited, alone, paced, wire: own, arrived_us, left }
+    }
+
+    fn fast() -> Control {
+        let mut control = Control { starting: None, rate: 1e9, ..Control::new(at_us(0)) };
+        for number in 1..=16 {
+            let arrived_us = 1_000 + 40 * number;
+            control.arrived(&unit(32_848, arrived_us, 50), at_us(i64::from(arrived_us)));
+        }
+        control
+    }
+
+    #[test]
+    fn a_short_unit_is_not_late_because_the_rate_fell_since_a_long_one() {
+        let mut control = fast();
+        control.rate = 3.7e6;
+        control.arrived(&unit(1_500, 10_000, 60), at_us(10_000));
+        let late_s = control.late_s;
+        assert!(late_s < control.target_s(), "late by {late_s} s");
+        // A queue is seen all the same.
+        control.arrived(&unit(1_500, 30_000, 9_000), at_us(30_000));
+        assert!((0.008..0.009).contains(&control.late_s), "late by {} s", control.late_s);
+    }
+
+    #[test]
+    fn a_pause_of_the_far_end_is_no_rate_of_a_fast_line() {
+        let mut control = fast();
+        for (arrived_us, delay_us) in
+            [(6_000, 4_500), (50_000, 48_000), (50_040, 48_000), (50_080, 48_000)]
+        {
+            control.arrived(&unit(32_848, arrived_us, delay_us), at_us(i64::from(arrived_us)));
+        }
+        assert_eq!(control.calm, 0, "a queue stood");
+        assert!(control.probation.is_some(), "and was yielded to");
+        // Three units in 44 ms would be 2.2 MB/s.
+        assert!(control.rate > 8e6, "{} bytes a second", control.rate);
+    }
 }
